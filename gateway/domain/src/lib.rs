@@ -1,0 +1,33 @@
+//! The words and the decisions of the exchange.
+//!
+//! Everything here is pure: no I/O, no clock, no randomness. Who may see what is decided in
+//! [`decision`] from an immutable [`policy::Policy`], and the answer is either a
+//! [`decision::Permit`], which nothing else can make, or a [`refusal::Refusal`] with a stable code.
+
+pub mod catalogue;
+pub mod compare;
+pub mod day;
+mod decimal;
+pub mod decision;
+mod folding;
+pub mod grant;
+pub mod identifiers;
+pub mod ids;
+pub mod items;
+pub mod mask;
+mod moment;
+pub mod party;
+pub mod policy;
+pub mod refusal;
+pub mod subject;
+pub mod texts;
+
+pub use catalogue::{Item, ItemType, Level, Mode, Modes, ProvisionMode, Resource, Semantic, ShareCondition, ShareType};
+pub use day::Day;
+pub use decision::{Admission, Asked, Caller, Permit, Question};
+pub use grant::{Grant, GrantState, Limits};
+pub use ids::{GrantId, HandlerId, ItemCode, PartyKey, PurposeCode, ResourceCode, SystemId};
+pub use items::ItemSet;
+pub use party::{Handler, HandlerState, Party, PartyState, System};
+pub use policy::{GrantIx, PartyIx, Policy, PolicyError, PurposeIx, ResourceIx, SystemIx};
+pub use refusal::{Code, Fact, Fault, Origin, Refusal};
