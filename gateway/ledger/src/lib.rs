@@ -1,0 +1,60 @@
+//! The access ledger: tamper-evident, durable before anything is disclosed, and provable to outsiders.
+//!
+//! It knows bytes and hashes and nothing of the exchange, so that an auditor can build it alone. Records are
+//! deterministic CBOR in an RFC 6962 tree; segments hold them in frames that are one group commit each; C2SP
+//! tiles, signed-note checkpoints and receipts let anybody check them with other people's tools.
+//!
+//! A gateway opens a [`Ledger`], makes one [`Appender`] per worker, and may disclose only what a [`Durable`]
+//! record covers. Offline, [`verify`] and [`read`] need only the directory.
+
+#![deny(clippy::indexing_slicing)]
+
+mod appender;
+mod archive;
+mod chain;
+mod checkpoint;
+mod clock;
+mod control;
+mod frame;
+mod hash;
+mod keeper;
+mod lane;
+mod layout;
+mod ledger;
+mod note;
+mod offline;
+mod options;
+mod proof;
+mod receipt;
+pub mod record;
+mod recovery;
+mod report;
+mod salt;
+mod segment;
+mod shared;
+mod state;
+mod storage;
+mod tail;
+#[cfg(test)]
+mod tests;
+mod tiles;
+pub mod tree;
+mod verify;
+mod writer;
+
+pub use appender::{Appender, Drive, Durable, Pending};
+pub use archive::{Leaf, Leaves, ReadError};
+pub use checkpoint::Checkpoint;
+pub use hash::{Hash, leaf_hash, node_hash};
+pub use ledger::{Covered, Ledger, Opening};
+pub use note::{NoteError, VerifierKey};
+pub use offline::{Offline, read};
+pub use options::Options;
+pub use receipt::{Receipt, ReceiptError, verify_receipt};
+pub use record::{Record, RecordError, RequestKey};
+pub use recovery::OpenError;
+pub use report::{Fault, FaultKind, Progress, Report};
+pub use state::{Closed, FSYNC_BOUNDS_US, Metrics, State};
+pub use storage::{DirStorage, Storage, StorageFile};
+pub use tail::Quarantined;
+pub use verify::{verify, verify_on};
