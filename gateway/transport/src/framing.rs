@@ -1,0 +1,168 @@
+//! What hyper hides: it repairs two framing faults before anyone sees the head.
+//!
+//! A `Content-Length` beside `Transfer-Encoding` is dropped, and equal `Content-Length` lines
+//! become one. Both are lawful for a server, and harmless here because every request to a provider
+//! is written anew; but a sender of such heads is broken or hostile and shall be told. So the raw
+//! bytes of each HTTP/1.1 head are kept beside the parser and read once more.
+//!
+//! The watch follows the stream from head to head. Where it loses the place (a chunked body, then
+//! pipelining) it stays silent until it is sure again: it may miss a fault that hyper repairs, and
+//! it never reports one that is not there.
+
+use http::{HeaderMap, Method, header};
+use sluice_domain::Fault;
+
+use crate::limits::HTTP1_BUFFER_BYTES;
+
+/// Follows the heads of one HTTP/1.1 connection.
+#[derive(Debug)]
+pub(crate) struct HeadWatch {
+    raw: Vec<u8>,
+    place: Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// `raw` begins where a head begins.
+    Head,
+    /// So many bytes of a body come first.
+    Body(u64),
+    /// Unknown until the current answer is out.
+    Lost,
+    /// Not an HTTP/1.1 connection.
+    Off,
+}
+
+impl HeadWatch {
+    pub(crate) fn http1() -> Self {
+        Self { raw: Vec::new(), place: Place::Head }
+    }
+
+    pub(crate) fn off() -> Self {
+        Self { raw: Vec::new(), place: Place::Off }
+    }
+
+    /// Bytes as they came from the peer.
+    pub(crate) fn observe(&mut self, bytes: &[u8]) {
+        match self.place {
+            Place::Head => self.keep(bytes),
+            Place::Body(left) => self.skip_body(left, bytes),
+            Place::Lost | Place::Off => {}
+        }
+    }
+
+    /// Whether a head has begun and not yet ended.
+    pub(crate) fn is_mid_head(&self) -> bool {
+        self.place == Place::Head && !self.raw.is_empty()
+    }
+
+    /// Reads the raw head of a request that hyper has just parsed.
+    pub(crate) fn judge(&mut self, method: &Method, headers: &HeaderMap) -> Result<(), Fault> {
+        if self.place != Place::Head {
+            return Ok(());
+        }
+        let Some(lines) = Lines::read(&self.raw).filter(|lines| lines.are_of(&self.raw, method, headers)) else {
+            self.lose();
+            return Ok(());
+        };
+        let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        if lines.codings > 0 {
+            self.lose();
+        } else {
+            self.pass(lines.end, length.unwrap_or(0));
+        }
+        match (lines.codings, lines.lengths) {
+            (0, 0 | 1) | (1, 0) => Ok(()),
+            (0, _) => Err(Fault::ContentLength),
+            _ => Err(Fault::TransferEncoding),
+        }
+    }
+
+    /// The answer is out: what comes next is a head again.
+    pub(crate) fn answered(&mut self) {
+        if self.place == Place::Lost {
+            self.place = Place::Head;
+        }
+    }
+
+    /// Goes on behind a head of `head_bytes` in `raw` and its body of `body_bytes`.
+    fn pass(&mut self, head_bytes: usize, body_bytes: u64) {
+        let body_here = (self.raw.len() - head_bytes) as u64;
+        if body_here <= body_bytes {
+            self.raw.clear();
+            self.place = if body_here < body_bytes { Place::Body(body_bytes - body_here) } else { Place::Head };
+            return;
+        }
+        // The next request was sent behind this one.
+        let passed = head_bytes + usize::try_from(body_bytes).unwrap_or(usize::MAX);
+        self.raw.drain(..passed);
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        if self.raw.len() + bytes.len() > 2 * HTTP1_BUFFER_BYTES {
+            return self.lose();
+        }
+        self.raw.extend_from_slice(bytes);
+    }
+
+    fn skip_body(&mut self, left: u64, bytes: &[u8]) {
+        let length = bytes.len() as u64;
+        if length < left {
+            self.place = Place::Body(left - length);
+            return;
+        }
+        self.place = Place::Head;
+        let skipped = usize::try_from(left).unwrap_or(usize::MAX);
+        self.keep(bytes.get(skipped..).unwrap_or_default());
+    }
+
+    fn lose(&mut self) {
+        self.place = Place::Lost;
+        self.raw.clear();
+    }
+}
+
+/// Header lines of a raw head.
+struct Lines {
+    total: usize,
+    lengths: usize,
+    codings: usize,
+    /// Offset behind the empty line.
+    end: usize,
+}
+
+impl Lines {
+    /// `None` if the head has no end.
+    fn read(raw: &[u8]) -> Option<Self> {
+        let blank = raw.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let mut lines = Self { total: 0, lengths: 0, codings: 0, end: blank };
+        let mut is_request_line = true;
+        for line in raw.get(blank..)?.split_inclusive(|byte| *byte == b'\n') {
+            lines.end += line.len();
+            match line {
+                b"\n" | b"\r\n" => return Some(lines),
+                _ if is_request_line => is_request_line = false,
+                _ => {
+                    lines.total += 1;
+                    lines.lengths += usize::from(is_named(line, b"content-length"));
+                    lines.codings += usize::from(is_named(line, b"transfer-encoding"));
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether these are the lines of the request that hyper parsed: same method, and every line
+    /// that is missing from `headers` is one of those that hyper drops.
+    fn are_of(&self, raw: &[u8], method: &Method, headers: &HeaderMap) -> bool {
+        let kept = headers.get_all(header::CONTENT_LENGTH).iter().count();
+        let request_line = raw.trim_ascii_start();
+        request_line.starts_with(method.as_str().as_bytes())
+            && request_line.get(method.as_str().len()) == Some(&b' ')
+            && self.total + kept == headers.len() + self.lengths
+    }
+}
+
+fn is_named(line: &[u8], name: &[u8]) -> bool {
+    line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)) && line.get(name.len()) == Some(&b':')
+}

@@ -1,0 +1,40 @@
+//! Listeners, TLS, the HTTP edge rules, problem documents and the upstream pool.
+//!
+//! This crate decides how bytes become requests, and nothing about what a request may do. A worker
+//! is one thread with one single-threaded runtime, its own accept queue and its own upstream
+//! connections; workers share the TLS configuration and the phase, and nothing else.
+//!
+//! The life of a connection, file by file: `listen` → `worker` (accept, handshake) → `connection`
+//! (limits, close) → `request` → [`edge`] (rules of a head) → [`Service`].
+
+pub mod body;
+pub mod clock;
+mod connection;
+pub mod edge;
+mod framing;
+mod limits;
+mod listen;
+mod metrics;
+mod outgoing;
+mod peer;
+pub mod problem;
+mod request;
+mod revocation;
+mod service;
+mod tls;
+mod tracker;
+pub mod upstream;
+mod wire;
+mod worker;
+mod workers;
+
+pub use limits::{BodyLimits, ConnectionLimits, LimitsError, Timeouts};
+pub use listen::ListenError;
+pub use metrics::{HANDSHAKE_FAILURES, HistogramSnapshot, LATENCY_BOUNDS_US, REFUSAL_CODES, Snapshot, WorkerMetrics};
+pub use outgoing::Outgoing;
+pub use peer::{CertificateError, Peer, Protocol};
+pub use revocation::{RevocationError, Revocations};
+pub use service::{Phase, PhaseFlag, Service, WorkerContext, WorkerIx};
+pub use tls::{TlsError, TlsMaterial, TlsSwap};
+pub use tracker::Tracker;
+pub use workers::{DrainReport, StartError, Workers, WorkersSpec};

@@ -1,0 +1,149 @@
+//! One connection to a provider, driven by whoever waits for its answer.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body::Body;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+
+use super::connect::Stream;
+use super::fault::UpstreamFault;
+use super::hygiene;
+use crate::body::Gathered;
+use crate::limits::HTTP1_BUFFER_BYTES;
+
+/// A connection that can carry one request at a time.
+pub(super) struct Line {
+    sender: http1::SendRequest<Full<Bytes>>,
+    /// `None` once it has ended; dropping it gives back a request that it never began.
+    connection: Option<http1::Connection<TokioIo<Stream>, Full<Bytes>>>,
+    /// Not used after this.
+    pub(super) ends_at: Instant,
+    pub(super) has_served: bool,
+}
+
+/// A request that got no answer.
+pub(super) enum Failure {
+    /// Nothing of it left: it may be sent again.
+    Unsent(Box<Request<Full<Bytes>>>),
+    /// It may have arrived.
+    Fault(UpstreamFault),
+}
+
+impl Line {
+    /// Prepares a connected stream.
+    pub(super) async fn open(stream: Stream, ends_at: Instant) -> Option<Self> {
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(HTTP1_BUFFER_BYTES);
+        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.ok()?;
+        Some(Self { sender, connection: Some(connection), ends_at, has_served: false })
+    }
+
+    /// Whether the next request can go over this connection; notices if the provider has closed it
+    /// or sent something unasked.
+    pub(super) async fn is_usable(&mut self) -> bool {
+        poll_fn(|cx| {
+            self.drive(cx);
+            Poll::Ready(())
+        })
+        .await;
+        self.connection.is_some() && self.sender.is_ready()
+    }
+
+    /// Sends `request` and reads the answer whole. If the future is dropped, the connection must be too.
+    pub(super) async fn exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        bytes_max: usize,
+    ) -> Result<Response<Bytes>, Failure> {
+        let reused = std::mem::replace(&mut self.has_served, true);
+        let mut answer = pin!(self.sender.try_send_request(request));
+        let answer = poll_fn(|cx| {
+            self.drive(cx);
+            answer.as_mut().poll(cx)
+        })
+        .await;
+        let answer = answer.map_err(|mut error| match error.take_message() {
+            Some(request) => Failure::Unsent(Box::new(request)),
+            None => Failure::Fault(UpstreamFault::Broken { answered: false, reused }),
+        })?;
+        self.read(answer, bytes_max, reused).await.map_err(Failure::Fault)
+    }
+
+    async fn read(
+        &mut self,
+        answer: Response<Incoming>,
+        bytes_max: usize,
+        reused: bool,
+    ) -> Result<Response<Bytes>, UpstreamFault> {
+        let (mut head, mut body) = answer.into_parts();
+        let broken = UpstreamFault::Broken { answered: true, reused };
+        if head.status == StatusCode::SWITCHING_PROTOCOLS || !hygiene::is_well_framed(&head.headers) {
+            return Err(broken);
+        }
+        if body.size_hint().lower() > bytes_max as u64 {
+            return Err(UpstreamFault::TooLarge { bytes_max });
+        }
+        let mut gathered = Gathered::new(bytes_max);
+        loop {
+            let frame = poll_fn(|cx| {
+                self.drive(cx);
+                Pin::new(&mut body).poll_frame(cx)
+            });
+            match frame.await {
+                None => break,
+                Some(Err(_)) => return Err(broken),
+                Some(Ok(frame)) => {
+                    // Trailers are dropped.
+                    let Ok(piece) = frame.into_data() else { continue };
+                    gathered.push(piece).map_err(|_| UpstreamFault::TooLarge { bytes_max })?;
+                }
+            }
+        }
+        hygiene::strip(&mut head.headers);
+        Ok(Response::from_parts(head, gathered.finish()))
+    }
+
+    fn drive(&mut self, cx: &mut Context<'_>) {
+        if let Some(connection) = &mut self.connection
+            && Pin::new(connection).poll(cx).is_ready()
+        {
+            self.connection = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::clock;
+
+    #[tokio::test]
+    async fn a_request_to_a_connection_that_has_ended_comes_back_unsent() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (provider, _) = listener.accept().await.unwrap();
+        let mut line = Line::open(Stream::Plain(stream), clock::now() + Duration::from_mins(1)).await.unwrap();
+        assert!(line.is_usable().await);
+        drop(provider);
+        while line.is_usable().await {
+            tokio::task::yield_now().await;
+        }
+        let request = Request::post("/a").body(Full::new(Bytes::from_static(b"ask"))).unwrap();
+        match line.exchange(request, 10).await {
+            Err(Failure::Unsent(request)) => assert_eq!(request.uri(), "/a"),
+            _ => panic!("nothing of the request could have left"),
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The pool: a stack of idle connections to one endpoint, on one worker.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use foldhash::fast::RandomState;
+use http::{Request, Response};
+use http_body_util::Full;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout_at;
+
+use super::connect::connect;
+use super::endpoint::Endpoint;
+use super::fault::{UnreachableKind, UpstreamFault};
+use super::hygiene;
+use super::line::{Failure, Line};
+use crate::clock;
+use crate::metrics::WorkerMetrics;
+
+/// One worker's connections to one endpoint.
+pub struct Upstream {
+    endpoint: Arc<Endpoint>,
+    metrics: Arc<WorkerMetrics>,
+    permits: Semaphore,
+    waiting: Cell<usize>,
+    /// Most recently used last.
+    idle: RefCell<VecDeque<Idle>>,
+    opened: Cell<u64>,
+    jitter: RandomState,
+}
+
+struct Idle {
+    line: Counted,
+    since: Instant,
+}
+
+impl Upstream {
+    /// An empty pool whose counters nobody reads.
+    pub fn new(endpoint: Arc<Endpoint>) -> Self {
+        Self::observed(endpoint, Arc::default())
+    }
+
+    /// An empty pool that counts in its worker's `metrics`.
+    pub fn observed(endpoint: Arc<Endpoint>, metrics: Arc<WorkerMetrics>) -> Self {
+        Self {
+            permits: Semaphore::new(endpoint.limits.connections_max),
+            endpoint,
+            metrics,
+            waiting: Cell::new(0),
+            idle: RefCell::default(),
+            opened: Cell::new(0),
+            jitter: RandomState::default(),
+        }
+    }
+
+    /// Sends `request` and reads the answer whole, all before `deadline`.
+    ///
+    /// The target becomes origin-form and `Host` the endpoint's; hop-by-hop headers and lengths are
+    /// dropped both ways; redirects, cookies and encodings are left as they are. A request is sent a
+    /// second time only if the first went to a kept connection and nothing of it left. Dropping the
+    /// future closes the connection in use.
+    ///
+    /// # Errors
+    /// Kinds only, never anything that the provider sent.
+    pub async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+        deadline: Instant,
+        body_bytes_max: usize,
+    ) -> Result<Response<Bytes>, UpstreamFault> {
+        let sent = Cell::new(false);
+        timeout_at(clock::timer_at(deadline), self.attempt(request, body_bytes_max, &sent))
+            .await
+            .unwrap_or_else(|_| Err(UpstreamFault::Timeout { sent: sent.get() }))
+    }
+
+    async fn attempt(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        bytes_max: usize,
+        sent: &Cell<bool>,
+    ) -> Result<Response<Bytes>, UpstreamFault> {
+        let _permit = self.permit().await?;
+        hygiene::clean_request(&mut request, &self.endpoint.authority);
+        if let Some(line) = self.take().await {
+            self.metrics.upstream_reused.add(1);
+            match self.exchange(line, request, bytes_max, sent).await {
+                Ok(answer) => return Ok(answer),
+                Err(Failure::Fault(fault)) => return Err(fault),
+                Err(Failure::Unsent(unsent)) => request = *unsent,
+            }
+            self.metrics.upstream_retries.add(1);
+        }
+        let line = self.open().await.map_err(UpstreamFault::Unreachable)?;
+        self.exchange(line, request, bytes_max, sent).await.map_err(|failure| match failure {
+            Failure::Fault(fault) => fault,
+            Failure::Unsent(_) => UpstreamFault::Unreachable(UnreachableKind::Network),
+        })
+    }
+
+    async fn exchange(
+        &self,
+        mut line: Counted,
+        request: Request<Full<Bytes>>,
+        bytes_max: usize,
+        sent: &Cell<bool>,
+    ) -> Result<Response<Bytes>, Failure> {
+        sent.set(true);
+        let outcome = line.line.exchange(request, bytes_max).await;
+        match &outcome {
+            Ok(_) => {
+                if line.line.is_usable().await {
+                    self.keep(line);
+                }
+            }
+            Err(Failure::Unsent(_)) => sent.set(false),
+            Err(Failure::Fault(_)) => {}
+        }
+        outcome
+    }
+
+    /// A place among the connections in use; waits in line if there is none, up to a number.
+    async fn permit(&self) -> Result<SemaphorePermit<'_>, UpstreamFault> {
+        let busy = UpstreamFault::Unreachable(UnreachableKind::Busy);
+        if let Ok(permit) = self.permits.try_acquire() {
+            return Ok(permit);
+        }
+        if self.waiting.get() >= self.endpoint.limits.waiting_max {
+            return Err(busy);
+        }
+        let _waiting = Waiting::begin(&self.waiting);
+        self.permits.acquire().await.map_err(|_| busy)
+    }
+
+    /// The connection used last that can still be used. Drops those that cannot.
+    async fn take(&self) -> Option<Counted> {
+        loop {
+            let Idle { mut line, since } = self.idle.borrow_mut().pop_back()?;
+            self.metrics.upstream_idle.sub(1);
+            let now = clock::now();
+            let is_fresh = now < line.line.ends_at && now < since + self.endpoint.limits.idle;
+            if is_fresh && line.line.is_usable().await {
+                return Some(line);
+            }
+        }
+    }
+
+    fn keep(&self, line: Counted) {
+        let now = clock::now();
+        let limits = &self.endpoint.limits;
+        let mut idle = self.idle.borrow_mut();
+        // The oldest are at the front; whoever was not needed for so long is not needed.
+        while idle.front().is_some_and(|oldest| idle.len() >= limits.idle_max || now >= oldest.since + limits.idle) {
+            idle.pop_front();
+            self.metrics.upstream_idle.sub(1);
+        }
+        if limits.idle_max > 0 && now < line.line.ends_at {
+            idle.push_back(Idle { line, since: now });
+            self.metrics.upstream_idle.add(1);
+        }
+    }
+
+    async fn open(&self) -> Result<Counted, UnreachableKind> {
+        let started = clock::now();
+        let opened = async {
+            let stream = connect(&self.endpoint).await?;
+            Line::open(stream, started + self.age_max()).await.ok_or(UnreachableKind::Network)
+        };
+        match opened.await {
+            Ok(line) => {
+                self.metrics.upstream_connects_ok.add(1);
+                self.metrics.upstream_connect.observe(clock::now().saturating_duration_since(started));
+                Ok(Counted::new(line, &self.metrics))
+            }
+            Err(kind) => {
+                self.metrics.upstream_connects_failed.add(1);
+                Err(kind)
+            }
+        }
+    }
+
+    /// 90 to 110 % of the limit, so that connections opened together do not end together.
+    fn age_max(&self) -> Duration {
+        let opened = self.opened.get();
+        self.opened.set(opened.wrapping_add(1));
+        let percent = 90 + u32::try_from(self.jitter.hash_one(opened) % 21).unwrap_or(10);
+        self.endpoint.limits.age_max * percent / 100
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.metrics.upstream_idle.sub(self.idle.borrow().len() as u64);
+    }
+}
+
+/// A connection that is counted as open.
+struct Counted {
+    line: Line,
+    metrics: Arc<WorkerMetrics>,
+}
+
+impl Counted {
+    fn new(line: Line, metrics: &Arc<WorkerMetrics>) -> Self {
+        metrics.upstream_open.add(1);
+        Self { line, metrics: Arc::clone(metrics) }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.metrics.upstream_open.sub(1);
+    }
+}
+
+struct Waiting<'a>(&'a Cell<usize>);
+
+impl<'a> Waiting<'a> {
+    fn begin(waiting: &'a Cell<usize>) -> Self {
+        waiting.set(waiting.get() + 1);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
