@@ -1,0 +1,98 @@
+//! What reading costs: 10 KB of records of which 3 KB are kept, in µs per KB.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use sluice_contract::Layout;
+use sluice_contract::answer::read;
+use sluice_contract::spec::OperationSpec;
+use sluice_domain::{
+    Item, ItemCode, ItemSet, ItemType, Level, Modes, PartyIx, ProvisionMode, Resource, ResourceCode, ShareCondition, ShareType,
+};
+
+const ITEMS: usize = 30;
+const RECORDS: usize = 10;
+const ROUNDS: u32 = 20_000;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let items = (0..ITEMS).map(item).collect::<Result<Vec<_>, _>>()?;
+    let resource = resource(items)?;
+    let call: OperationSpec = serde_json::from_str(
+        r#"{"method": "GET", "path": "/x", "records": "/data/list", "as_of": "/data/at", "success": {"pointer": "/code", "equals": ["0"]}}"#,
+    )?;
+    let layout = Layout::of_records(&call, &resource).map_err(|faults| format!("{faults:?}"))?;
+    let body = body();
+    let wanted: ItemSet = (0..ITEMS).step_by(3).collect();
+    let mut out = String::with_capacity(body.len());
+    let begin = tokio::time::Instant::now();
+    for _ in 0..ROUNDS {
+        out.clear();
+        let envelope = read(black_box(body.as_bytes()), &layout, &wanted, &mut |row| {
+            row.cells().for_each(|(_, cell)| out.push_str(cell.raw()));
+            Ok(())
+        })?;
+        black_box(envelope);
+    }
+    report(begin.elapsed(), body.len(), out.len());
+    let begin = tokio::time::Instant::now();
+    for _ in 0..ROUNDS { black_box(std::str::from_utf8(black_box(body.as_bytes())).is_ok()); }
+    report(begin.elapsed(), body.len(), 1);
+    let begin = tokio::time::Instant::now();
+    for _ in 0..ROUNDS { let _: serde::de::IgnoredAny = serde_json::from_str(black_box(&body))?; }
+    report(begin.elapsed(), body.len(), 2);
+    let begin = tokio::time::Instant::now();
+    for _ in 0..ROUNDS { let x: &serde_json::value::RawValue = serde_json::from_str(black_box(&body))?; black_box(x); }
+    report(begin.elapsed(), body.len(), 3);
+    let begin = tokio::time::Instant::now();
+    for _ in 0..ROUNDS { let x: usize = body.as_bytes().chunks(255).map(|c| usize::from(c.iter().fold(0_u8, |s,b| s.wrapping_add(u8::from(*b|0x20==b'{'))))).sum(); black_box(x); }
+    report(begin.elapsed(), body.len(), 4);
+    let m = body.find('[').unwrap(); let list = &body[m..body.rfind(']').unwrap()+1];
+    let begin = tokio::time::Instant::now();
+    for _ in 0..ROUNDS { let x: Vec<std::collections::BTreeMap<&str, &serde_json::value::RawValue>> = serde_json::from_str(black_box(list))?; black_box(x); }
+    report(begin.elapsed(), body.len(), 5);
+    let begin = tokio::time::Instant::now();
+    let names: std::collections::HashMap<Box<str>, u16, foldhash::fast::RandomState> = (0..ITEMS).map(|a| (format!("ITEM_{a:02}").into(), 1u16)).collect();
+    for _ in 0..ROUNDS { for _ in 0..10 { for n in names.keys() { black_box(names.get(black_box(&**n))); } } }
+    report(begin.elapsed(), body.len(), 6);
+    Ok(())
+}
+
+fn report(took: Duration, read_bytes: usize, kept_bytes: usize) {
+    let micros = took.as_secs_f64() * 1e6 / f64::from(ROUNDS);
+    let kib = f64::from(u32::try_from(read_bytes).unwrap_or(u32::MAX)) / 1024.0;
+    println!("{read_bytes} bytes read, {kept_bytes} kept: {micros:.2} µs, {:.3} µs per KB", micros / kib);
+}
+
+fn item(at: usize) -> Result<Item, sluice_domain::ids::IdError> {
+    let code = ItemCode::new(&format!("ITEM_{at:02}"))?;
+    Ok(Item { code, name: String::new(), kind: ItemType::C, length: 0, level: Level::L2, semantic: None, key: at == 0, out: false })
+}
+
+fn body() -> String {
+    let member = |at: usize| format!(r#""ITEM_{at:02}":"样例值{at:08}value{at:02}""#);
+    let record = format!("{{{}}}", (0..ITEMS).map(member).collect::<Vec<_>>().join(","));
+    format!(r#"{{"code":"0","data":{{"list":[{}],"at":"2026-11-22T09:00:00+08:00"}}}}"#, vec![record; RECORDS].join(","))
+}
+
+fn resource(items: Vec<Item>) -> Result<Resource, sluice_domain::ids::IdError> {
+    Ok(Resource {
+        code: ResourceCode::new("101001001/000001")?,
+        version: 1,
+        name: String::new(),
+        r#abstract: String::new(),
+        provider: PartyIx(0),
+        share_type: ShareType::Unconditional,
+        provision: ProvisionMode::Docking,
+        modes: Modes::default(),
+        update_cycle: String::new(),
+        key_sets: vec![[0].into_iter().collect()],
+        items,
+        matter_required: false,
+        condition: ShareCondition::default(),
+        legal_basis: None,
+        use_requirements: String::new(),
+        business_notes: String::new(),
+        note: None,
+        as_of: None,
+    })
+}

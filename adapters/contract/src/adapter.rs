@@ -1,0 +1,129 @@
+//! The seam between the exchange and departmental systems.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use sluice_domain::compare::Verdict;
+use sluice_domain::{ItemSet, Permit, Resource, ResourceCode};
+
+use crate::fault::ProviderFault;
+use crate::layout::Layout;
+
+/// An answer under way. Dropping it gives the call up: its connection is not used again.
+pub type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<T, ProviderFault>> + 'a>>;
+
+/// How a resource is bound to a departmental system: shared by all workers, so what is counted
+/// across them (circuit breaker, concurrency) lives here.
+pub trait Binding: Send + Sync {
+    /// The resource that it serves.
+    fn resource(&self) -> &ResourceCode;
+    /// Who compares claims with stored values.
+    fn comparison(&self) -> Comparison;
+    /// Names the provider's system in metrics and logs: host and port, never a secret.
+    fn target(&self) -> &str;
+    /// Longest time a call may take, all attempts together.
+    fn timeout(&self) -> Duration;
+    /// One worker's end. Called inside the worker; what it returns never leaves that thread.
+    fn attach(self: Arc<Self>) -> Rc<dyn Adapter>;
+}
+
+/// One worker's end of a binding: its connections live here.
+pub trait Adapter {
+    /// Asks for records.
+    ///
+    /// The body is as the provider wrote it: only [`crate::answer::read`] with the layout beside it
+    /// may look inside. Not cancel safe in effect: the provider may have worked; safe for us.
+    fn fetch<'a>(&'a self, permit: &'a Permit, ask: &'a Ask<'a>) -> Answering<'a, Fetched>;
+
+    /// Lets the provider compare. Only for [`Comparison::ByProvider`]; other bindings answer
+    /// `BadAnswer(NotAskable)`.
+    fn compare<'a>(&'a self, permit: &'a Permit, ask: &'a Ask<'a>) -> Answering<'a, Compared>;
+}
+
+/// Who compares claims with stored values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// The provider, which never sends records.
+    ByProvider,
+    /// The exchange, from records that it fetches.
+    ByExchange,
+}
+
+/// One permitted question, in the resource's own item positions.
+#[derive(Clone, Copy)]
+pub struct Ask<'a> {
+    /// The catalogue entry that gives positions their meaning.
+    pub resource: &'a Resource,
+    /// Key items and their normalised values; every item of one key set.
+    pub key: &'a [(usize, &'a str)],
+    /// Claimed items and values; empty for a query.
+    pub claims: &'a [(usize, &'a str)],
+    /// Items wanted back.
+    pub items: ItemSet,
+    /// Most records wanted.
+    pub limit: u32,
+    /// Records to leave out at the beginning.
+    pub offset: u32,
+    /// When the answer must be there; the binding's own time-out may end earlier.
+    pub deadline: Instant,
+    /// Id of the request, sent as `X-Request-Id`.
+    pub request_id: &'a str,
+    /// Key of the calling party, sent as `X-Exchange-Department`.
+    pub caller: &'a str,
+}
+
+impl std::fmt::Debug for Ask<'_> {
+    /// Values name citizens, so only their number is shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ask")
+            .field("resource", &self.resource.code)
+            .field("request_id", &self.request_id)
+            .field("key_items", &self.key.len())
+            .field("claims", &self.claims.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Records as the provider wrote them.
+#[derive(Clone)]
+pub struct Fetched {
+    /// The provider's body; empty when `not_found`.
+    pub body: Bytes,
+    /// How to read it.
+    pub layout: Arc<Layout>,
+    /// How many of the `offset` records the provider has left out already.
+    pub skipped: u32,
+    /// Nothing was found, known from the HTTP status alone: there is no body to read.
+    pub not_found: bool,
+}
+
+impl std::fmt::Debug for Fetched {
+    /// The body holds citizens' data, so only its size is shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fetched")
+            .field("body_bytes", &self.body.len())
+            .field("skipped", &self.skipped)
+            .field("not_found", &self.not_found)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the provider's own comparison says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Compared {
+    /// No such subject.
+    NotFound {
+        /// State of the provider's data, where it says.
+        as_of: Option<String>,
+    },
+    /// The subject is there.
+    Found {
+        /// One verdict per claim, in the order of [`Ask::claims`].
+        verdicts: Vec<Verdict>,
+        /// State of the provider's data, where it says.
+        as_of: Option<String>,
+    },
+}

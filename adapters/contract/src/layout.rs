@@ -1,0 +1,306 @@
+//! How to read a provider's answer: a binding's pointers, names and codes, compiled once into a small
+//! tree that the reader walks beside the bytes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use foldhash::fast::RandomState;
+use sluice_domain::{Item, ItemCode, Resource};
+
+use crate::pointer;
+use crate::spec::{ConditionSpec, OperationSpec, ScalarText, SpecFault, VerifySpec};
+
+type Map<V> = HashMap<Box<str>, V, RandomState>;
+
+/// A compiled reading instruction, in the item positions of one catalogue entry.
+pub struct Layout {
+    pub(crate) envelope: Tree,
+    pub(crate) records: Records,
+    pub(crate) as_of: Option<NodeIx>,
+    pub(crate) success: Option<Condition>,
+    pub(crate) not_found: Option<Condition>,
+    /// By item position, where its value stands: in the record tree of an array, in the envelope tree
+    /// of a single record.
+    pub(crate) sources: Vec<Option<Source>>,
+    /// Whether a wanted item may be absent from a record.
+    pub(crate) optional: bool,
+}
+
+impl std::fmt::Debug for Layout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Layout").field("items", &self.sources.len()).finish_non_exhaustive()
+    }
+}
+
+pub(crate) type NodeIx = u16;
+
+/// Where records stand.
+pub(crate) enum Records {
+    /// In an array; each element is read with the tree.
+    Array { at: NodeIx, tree: Tree },
+    /// One object.
+    Single { at: NodeIx },
+}
+
+pub(crate) struct Source {
+    pub(crate) node: NodeIx,
+    /// Provider's text → raw JSON of the catalogue's value.
+    pub(crate) codes: Option<Map<Box<str>>>,
+}
+
+pub(crate) struct Condition {
+    pub(crate) node: NodeIx,
+    pub(crate) equals: Vec<Box<str>>,
+}
+
+/// Names of interest, level by level; everything else is skipped.
+pub(crate) struct Tree(Vec<Node>);
+
+#[derive(Default)]
+pub(crate) struct Node {
+    children: Map<NodeIx>,
+    by_index: Vec<(usize, NodeIx)>,
+}
+
+impl Node {
+    pub(crate) fn child(&self, name: &str) -> Option<NodeIx> {
+        self.children.get(name).copied()
+    }
+
+    pub(crate) fn element(&self, index: usize) -> Option<NodeIx> {
+        self.by_index.iter().find(|(at, _)| *at == index).map(|(_, node)| *node)
+    }
+
+    pub(crate) fn is_leaf(&self) -> bool {
+        self.children.is_empty()
+    }
+}
+
+impl Tree {
+    fn new() -> Self {
+        Self(vec![Node::default()])
+    }
+
+    pub(crate) fn node(&self, ix: NodeIx) -> Option<&Node> {
+        self.0.get(usize::from(ix))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The node of a path, made where it is not there; `None` beyond 65,535 nodes, which 256 items of
+    /// 16 levels do not reach.
+    fn insert(&mut self, tokens: &[String]) -> Option<NodeIx> {
+        let mut at: NodeIx = 0;
+        for token in tokens {
+            let next = NodeIx::try_from(self.0.len()).ok()?;
+            let node = self.0.get_mut(usize::from(at))?;
+            if let Some(child) = node.child(token) {
+                at = child;
+                continue;
+            }
+            node.children.insert(token.as_str().into(), next);
+            if let Some(index) = array_index(token) {
+                node.by_index.push((index, next));
+            }
+            self.0.push(Node::default());
+            at = next;
+        }
+        Some(at)
+    }
+
+    fn is_leaf(&self, ix: NodeIx) -> bool {
+        self.node(ix).is_none_or(Node::is_leaf)
+    }
+}
+
+/// RFC 6901: digits without a leading zero.
+fn array_index(token: &str) -> Option<usize> {
+    let canonical = token == "0" || (!token.starts_with('0') && token.bytes().all(|byte| byte.is_ascii_digit()));
+    canonical.then(|| token.parse().ok()).flatten()
+}
+
+impl Layout {
+    /// Compiles how an operation's records are read.
+    ///
+    /// # Errors
+    /// Every pointer or code that cannot be used; places are relative to the operation.
+    pub fn of_records(operation: &OperationSpec, resource: &Resource) -> Result<Self, Vec<SpecFault>> {
+        let mut plan = Plan::default();
+        let names = resource.items.iter().map(|item| {
+            let name = operation.fields.get(&item.code);
+            Some((format!("fields.{}", item.code), relative(name.map_or(item.code.as_str(), String::as_str))))
+        });
+        let codes = |plan: &mut Plan, item: &Item| {
+            operation.codes.get(&item.code).map(|map| plan.codes(&format!("codes.{}", item.code), map, item))
+        };
+        plan.unknown_items("fields", operation.fields.keys(), resource);
+        plan.unknown_items("codes", operation.codes.keys(), resource);
+        let sources: Vec<_> = resource.items.iter().zip(names).map(|(item, name)| (name, codes(&mut plan, item))).collect();
+        plan.compile(operation, sources, false)
+    }
+
+    /// Compiles how the verdicts of a provider's comparison are read: one record whose items hold
+    /// `"match"`, `"mismatch"` or `"indeterminate"`, each of which may be absent.
+    ///
+    /// # Errors
+    /// Every pointer that cannot be used; places are relative to the verification.
+    pub fn of_verdicts(verify: &VerifySpec, operation: &OperationSpec, resource: &Resource) -> Result<Self, Vec<SpecFault>> {
+        let mut plan = Plan { operation: "operation.", ..Plan::default() };
+        plan.unknown_items("results", verify.results.keys(), resource);
+        let words = plan.verdict_words(verify);
+        let whole = OperationSpec { records: String::new(), single_record: true, ..operation.clone() };
+        let place = |item: &Item, pointer: &String| Some((format!("results.{}", item.code), pointer.clone()));
+        let sources = resource.items.iter().map(|item| {
+            let name = verify.results.get(&item.code).and_then(|pointer| place(item, pointer));
+            let codes = name.is_some().then(|| words.clone());
+            (name, codes)
+        });
+        let sources = sources.collect();
+        plan.compile(&whole, sources, true)
+    }
+}
+
+/// A member's name as a pointer within its record; one that begins with a slash is a pointer already.
+fn relative(name: &str) -> String {
+    if name.starts_with('/') { name.to_owned() } else { format!("/{}", name.replace('~', "~0").replace('/', "~1")) }
+}
+
+type Named = (Option<(String, String)>, Option<Map<Box<str>>>);
+
+/// A layout in the making: collects every fault before it gives up.
+#[derive(Default)]
+struct Plan {
+    faults: Vec<SpecFault>,
+    /// Prefix of places that belong to the operation.
+    operation: &'static str,
+}
+
+impl Plan {
+    fn compile(mut self, operation: &OperationSpec, sources: Vec<Named>, optional: bool) -> Result<Layout, Vec<SpecFault>> {
+        let mut envelope = Tree::new();
+        let as_of = operation.as_of.as_ref().and_then(|pointer| self.node(&mut envelope, "as_of", pointer));
+        let success = operation.success.as_ref().and_then(|spec| self.condition(&mut envelope, "success", spec));
+        let not_found = operation.not_found.as_ref().and_then(|spec| self.condition(&mut envelope, "not_found", spec));
+        let base = self.node(&mut envelope, "records", &operation.records).unwrap_or(0);
+        let mut tree = Tree::new();
+        let sources: Vec<Option<Source>> = sources
+            .into_iter()
+            .map(|(named, codes)| {
+                let (place, pointer) = named?;
+                let node = if operation.single_record {
+                    self.placed(&mut envelope, place, &format!("{}{pointer}", operation.records))
+                } else {
+                    self.placed(&mut tree, place, &pointer)
+                };
+                node.map(|node| Source { node, codes })
+            })
+            .collect();
+        let holding = if operation.single_record { &envelope } else { &tree };
+        if sources.iter().flatten().any(|source| source.node == 0 || !holding.is_leaf(source.node)) {
+            self.fault("fields", "an item's place lies around another place that is read", "name members that hold single values");
+        }
+        if as_of.is_some_and(|node| !envelope.is_leaf(node)) {
+            self.fault("as_of", "it points around another place that is read", "/as_of");
+        }
+        if !operation.single_record && !envelope.is_leaf(base) {
+            self.fault("records", "no condition can stand inside the array of records", "/data/list");
+        }
+        if !self.faults.is_empty() {
+            return Err(self.faults);
+        }
+        let records = if operation.single_record { Records::Single { at: base } } else { Records::Array { at: base, tree } };
+        Ok(Layout { envelope, records, as_of, success, not_found, sources, optional })
+    }
+
+    fn node(&mut self, tree: &mut Tree, place: &str, text: &str) -> Option<NodeIx> {
+        let place = format!("{}{place}", self.operation);
+        self.placed(tree, place, text)
+    }
+
+    fn placed(&mut self, tree: &mut Tree, place: String, text: &str) -> Option<NodeIx> {
+        match pointer::tokens(text) {
+            Ok(tokens) => tree.insert(&tokens),
+            Err(error) => {
+                self.faults.push(SpecFault::new(place, error.to_string()).example("/data/list"));
+                None
+            }
+        }
+    }
+
+    fn condition(&mut self, tree: &mut Tree, place: &str, spec: &ConditionSpec) -> Option<Condition> {
+        if spec.equals.is_empty() {
+            self.fault(&format!("{place}.equals"), "at least one value is needed", "equals = [\"0\"]");
+        }
+        let node = self.node(tree, &format!("{place}.pointer"), &spec.pointer)?;
+        Some(Condition { node, equals: spec.equals.iter().map(|ScalarText(text)| text.as_str().into()).collect() })
+    }
+
+    fn fault(&mut self, place: &str, fault: &str, example: &str) {
+        self.faults.push(SpecFault::new(format!("{}{place}", self.operation), fault).example(example));
+    }
+
+    fn unknown_items<'c>(&mut self, place: &str, codes: impl Iterator<Item = &'c ItemCode>, resource: &Resource) {
+        for code in codes.filter(|code| resource.item(code.as_str()).is_none()) {
+            let all = resource.items.iter().map(|item| item.code.as_str()).collect::<Vec<_>>().join(", ");
+            self.faults.push(SpecFault::new(format!("{place}.{code}"), "the resource has no such item").example(format!("one of {all}")));
+        }
+    }
+
+    fn codes(&mut self, place: &str, map: &BTreeMap<String, String>, item: &Item) -> Map<Box<str>> {
+        let mut compiled = Map::default();
+        for (theirs, ours) in map {
+            match raw_value(item, ours) {
+                Some(raw) => {
+                    compiled.insert(theirs.as_str().into(), raw);
+                }
+                None => self.faults.push(SpecFault::new(
+                    format!("{}{place}", self.operation),
+                    format!("a value of item {} (type {}) cannot be written so", item.code, item.kind.as_str()),
+                )),
+            }
+        }
+        compiled
+    }
+
+    fn verdict_words(&mut self, verify: &VerifySpec) -> Map<Box<str>> {
+        let mut words = Map::default();
+        for (place, texts, raw) in [
+            ("match", &verify.matching, MATCH),
+            ("mismatch", &verify.mismatch, MISMATCH),
+            ("indeterminate", &verify.indeterminate, INDETERMINATE),
+        ] {
+            for ScalarText(text) in texts {
+                if words.insert(text.as_str().into(), raw.into()).is_some() {
+                    self.faults.push(SpecFault::new(place, "a result may mean one thing only"));
+                }
+            }
+        }
+        for (place, missing) in [("match", verify.matching.is_empty()), ("mismatch", verify.mismatch.is_empty())] {
+            if missing {
+                self.faults.push(SpecFault::new(place, "the provider's results need a meaning").example("match = [\"1\"]"));
+            }
+        }
+        words
+    }
+}
+
+/// Raw JSON of a verdict cell.
+pub const MATCH: &str = "\"match\"";
+/// Raw JSON of a verdict cell.
+pub const MISMATCH: &str = "\"mismatch\"";
+/// Raw JSON of a verdict cell.
+pub const INDETERMINATE: &str = "\"indeterminate\"";
+
+/// The JSON of a value as its item's type writes it.
+fn raw_value(item: &Item, text: &str) -> Option<Box<str>> {
+    if item.kind.is_boolean() {
+        return matches!(text, "true" | "false").then(|| text.into());
+    }
+    if item.kind.is_number() {
+        let raw: Result<&serde_json::value::RawValue, _> = serde_json::from_str(text);
+        let number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+        return raw.ok().filter(|raw| number && raw.get().len() == text.len()).map(|raw| raw.get().into());
+    }
+    serde_json::to_string(text).ok().map(Into::into)
+}

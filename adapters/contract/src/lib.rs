@@ -1,0 +1,22 @@
+//! What every adapter to a departmental system promises, and what all of them share.
+//!
+//! An adapter turns a permitted question into a provider's dialect and gives back either bytes with
+//! the [`layout::Layout`] that reads them, or verdicts of the provider's own comparison. It cannot be
+//! called without a [`sluice_domain::Permit`]. Nothing that a provider wrote leaves as an error:
+//! [`ProviderFault`] has no room for text.
+
+pub mod adapter;
+pub mod answer;
+pub mod breaker;
+pub mod fault;
+pub mod gate;
+pub mod layout;
+pub mod operation;
+pub mod pointer;
+pub mod spec;
+pub mod template;
+
+pub use adapter::{Adapter, Answering, Ask, Binding, Compared, Comparison, Fetched};
+pub use answer::{Cell, Envelope, Row};
+pub use fault::{BadAnswer, ProviderFault};
+pub use layout::Layout;

@@ -1,0 +1,12 @@
+//! What the contract promises: reading answers, filling templates, judging bindings.
+
+#[cfg(test)]
+mod bindings;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod reading;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod templates;

@@ -1,0 +1,73 @@
+//! Building the provider's request from the binding's templates.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Request, Uri};
+use http_body_util::Full;
+use sluice_contract::operation::Operation;
+use sluice_contract::spec::{BodyType, Method};
+use sluice_contract::template::Unfilled;
+use sluice_contract::{Ask, BadAnswer};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const DEPARTMENT: HeaderName = HeaderName::from_static("x-exchange-department");
+const RESOURCE: HeaderName = HeaderName::from_static("x-exchange-resource");
+
+/// Fills an operation's templates.
+///
+/// # Errors
+/// `NotAskable` when a value cannot stand safely where the operation puts it.
+pub(crate) fn build(operation: &Operation, base_path: &str, ask: &Ask<'_>) -> Result<Request<Full<Bytes>>, BadAnswer> {
+    let target: Uri = target(operation, base_path, ask)?.try_into().map_err(|_| BadAnswer::NotAskable)?;
+    let mut headers = HeaderMap::with_capacity(operation.headers.len() + 6);
+    for (name, template) in &operation.headers {
+        let mut text = String::new();
+        template.fill(ask, &mut text).map_err(|_| BadAnswer::NotAskable)?;
+        headers.insert(name, value(&text)?);
+    }
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(REQUEST_ID, value(ask.request_id)?);
+    headers.insert(DEPARTMENT, value(ask.caller)?);
+    headers.insert(RESOURCE, value(ask.resource.code.as_str())?);
+    let mut body = String::new();
+    if let Some((template, body_type)) = &operation.body {
+        template.fill(ask, &mut body).map_err(|_| BadAnswer::NotAskable)?;
+        let media_type = match body_type {
+            BodyType::Json => "application/json",
+            BodyType::Form => "application/x-www-form-urlencoded",
+        };
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    }
+    let mut request = Request::new(Full::new(Bytes::from(body)));
+    *request.method_mut() = match operation.method {
+        Method::Get => HttpMethod::GET,
+        Method::Post => HttpMethod::POST,
+    };
+    *request.uri_mut() = target;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+fn target(operation: &Operation, base_path: &str, ask: &Ask<'_>) -> Result<String, BadAnswer> {
+    let mut target = String::with_capacity(base_path.len() + 64);
+    target.push_str(base_path);
+    operation.path.fill(ask, &mut target).map_err(|_| BadAnswer::NotAskable)?;
+    let mut separator = '?';
+    for (name, template) in &operation.query {
+        let before = target.len();
+        target.push(separator);
+        target.push_str(name);
+        target.push('=');
+        match template.fill(ask, &mut target) {
+            Ok(()) => separator = '&',
+            Err(Unfilled::Absent) => target.truncate(before),
+            Err(Unfilled::Unsafe) => return Err(BadAnswer::NotAskable),
+        }
+    }
+    Ok(target)
+}
+
+fn value(text: &str) -> Result<HeaderValue, BadAnswer> {
+    HeaderValue::from_str(text).map_err(|_| BadAnswer::NotAskable)
+}

@@ -1,0 +1,12 @@
+//! Bindings against providers on real sockets: friendly, peculiar, slow and hostile.
+
+#[cfg(test)]
+mod docking;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod provider;
+#[cfg(test)]
+mod resilience;
+#[cfg(test)]
+mod world;
