@@ -1,0 +1,161 @@
+//! Catalogue files: parties, systems, purposes, resources, grants and bindings, declared in TOML
+//! and compiled into the snapshot that decides calls.
+
+mod bindings;
+mod file;
+mod grants;
+mod parties;
+mod places;
+mod resources;
+
+use std::path::PathBuf;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use sluice_domain::policy::{Policy, PolicyError, PolicyParts};
+use sluice_domain::{Limits, System};
+
+pub use bindings::Docking;
+pub use file::{
+    CatalogueFile, ConditionEntry, ConfirmationEntry, GrantEntry, HandlerEntry, ItemEntry, PartyEntry, PurposeEntry, ResourceEntry, RowScope,
+    SystemEntry,
+};
+
+use crate::document::{Document, Source};
+use crate::fault::{Fault, Faults};
+use grants::Catalogued;
+use places::{Findings, Names, Place, Placed};
+use resources::Register;
+
+/// Bytes of the content's SHA-256 that name a revision: enough to tell every state of the rules
+/// apart, short enough for logs.
+const REVISION_BYTES: usize = 8;
+
+/// A compiled catalogue.
+#[derive(Debug)]
+pub struct Catalogue {
+    /// What decides calls. Its revision names the content, whatever its order or its split into files.
+    pub policy: Policy,
+    /// How resources are reached, in the order of the files.
+    pub bindings: Vec<Docking>,
+    /// The content as declared, merged.
+    pub declared: CatalogueFile,
+    /// What may stand but should be looked at.
+    pub warnings: Vec<Fault>,
+}
+
+impl Catalogue {
+    /// Reads and compiles catalogue files. `default_limits` hold where neither a grant nor its share
+    /// condition sets one.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at its place.
+    pub fn load(files: &[PathBuf], default_limits: Limits) -> Result<Self, Faults> {
+        let mut faults = Vec::new();
+        let loaded = Self::read(files, default_limits, &mut faults);
+        Faults::refuse_any(faults)?;
+        loaded.ok_or_else(Faults::unexplained)
+    }
+
+    /// Like [`Self::load`], adding to faults found before; `None` only if something was added.
+    pub(crate) fn read(files: &[PathBuf], default_limits: Limits, faults: &mut Vec<Fault>) -> Option<Self> {
+        let before = faults.len();
+        let sources: Vec<Option<Source>> = files.iter().map(|path| Source::read(path).map_err(|fault| faults.push(fault)).ok()).collect();
+        let documents: Vec<Option<Document<'_>>> = sources.iter().flatten().map(|source| Document::parse(source, faults)).collect();
+        // A file that cannot be read would make every reference to its content look wrong.
+        if faults.len() > before {
+            return None;
+        }
+        let documents: Vec<Document<'_>> = documents.into_iter().flatten().collect();
+        let mut findings = Findings { documents: &documents, faults: Vec::new(), warnings: Vec::new() };
+        let loaded = compile(default_limits, &mut findings);
+        faults.append(&mut findings.faults);
+        loaded
+    }
+}
+
+/// The entries of all files with the names that they declare.
+struct Declared {
+    parties: Names,
+    purposes: Names,
+    resources: Names,
+    grants: Names,
+}
+
+fn compile(default_limits: Limits, findings: &mut Findings<'_, '_>) -> Option<Catalogue> {
+    for document in findings.documents {
+        document.only(&CatalogueFile::TABLES, &mut findings.faults);
+    }
+    let mut names = Declared {
+        parties: Names::of("party"),
+        purposes: Names::of("purpose"),
+        resources: Names::of("resource"),
+        grants: Names::of("grant"),
+    };
+    let purposes = findings.entries("purposes", "code", &mut names.purposes);
+    let parties = findings.entries("parties", "key", &mut names.parties);
+    let systems = findings.entries("systems", "id", &mut Names::of("system"));
+    let resources = findings.entries("resources", "code", &mut names.resources);
+    let grants = findings.entries("grants", "id", &mut names.grants);
+    let rest = findings.entries("rest", "resource", &mut Names::of("binding"));
+
+    let mut parts = PolicyParts { default_limits, ..PolicyParts::default() };
+    parts.purposes = parties::purposes(&purposes, &mut names.purposes, findings);
+    parts.parties = parties::parties(&parties, &mut names.parties, findings);
+    parts.systems = parties::systems(&systems, &names.parties, findings);
+    let register = Register { parties: &names.parties, purposes: &names.purposes };
+    parts.resources = resources::resources(&resources, &register, &mut names.resources, findings);
+    let catalogued = Catalogued { parties: &names.parties, purposes: &names.purposes, resources: &names.resources, entries: &resources };
+    parts.grants = grants::grants(&grants, &catalogued, &mut names.grants, findings);
+    let bindings = bindings::bindings(rest.as_slice(), &parts.resources, &names.resources, findings);
+
+    let declared = CatalogueFile {
+        parties: entries_of(parties),
+        systems: entries_of(systems),
+        purposes: entries_of(purposes),
+        resources: entries_of(resources),
+        grants: entries_of(grants),
+        rest: entries_of(rest),
+    };
+    parts.revision = revision(&declared, &parts.systems, default_limits);
+    let built = Policy::build(parts).map_err(|errors| errors.iter().for_each(|error| report(error, &names, findings)));
+    let policy = built.ok().filter(|_| findings.faults.is_empty())?;
+    Some(Catalogue { policy, bindings, declared, warnings: std::mem::take(&mut findings.warnings) })
+}
+
+fn entries_of<T>(placed: Vec<Placed<T>>) -> Vec<T> {
+    placed.into_iter().map(|placed| placed.entry).collect()
+}
+
+/// Position as the snapshot counts it. Files are far shorter than 2^32 entries.
+fn index(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
+}
+
+/// Puts what the snapshot's own checks found to the place of the entry.
+fn report(error: &PolicyError, names: &Declared, findings: &mut Findings<'_, '_>) {
+    let (at, message) = match error {
+        PolicyError::Resource { code, rule } => (names.resources.place(code.as_str()), format!("resource \"{code}\": {rule}")),
+        PolicyError::Grant { id, rule } => (names.grants.place(id.as_str()), format!("grant \"{id}\": {rule}")),
+        PolicyError::Party { key, rule } => (names.parties.place(key.as_str()), format!("party \"{key}\": {rule}")),
+        PolicyError::Repeated { .. } | PolicyError::Dangling { .. } => (None, error.to_string()),
+    };
+    let start = Place { file: 0, path: String::new() };
+    findings.fault(at.unwrap_or(&start), message, None);
+}
+
+/// Names the content: entries in the order of their ids, and the certificates behind their paths.
+fn revision(declared: &CatalogueFile, systems: &[System], default_limits: Limits) -> String {
+    let mut content = declared.clone();
+    content.parties.sort_by(|a, b| a.key.cmp(&b.key));
+    content.systems.sort_by(|a, b| a.id.cmp(&b.id));
+    content.systems.iter_mut().for_each(|system| system.certificates.clear());
+    content.purposes.sort_by(|a, b| a.code.cmp(&b.code));
+    content.resources.sort_by(|a, b| a.code.cmp(&b.code));
+    content.grants.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut prints: Vec<_> = systems.iter().map(|system| (&system.id, &system.fingerprints)).collect();
+    prints.sort();
+    let rest: std::collections::BTreeMap<String, _> = content.rest.drain(..).map(|spec| (spec.resource.to_string(), spec)).collect();
+    let canonical = serde_json::to_vec(&(content, prints, rest, default_limits)).unwrap_or_default();
+    let whole = digest(&SHA256, &canonical);
+    whole.as_ref().iter().take(REVISION_BYTES).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}

@@ -1,0 +1,69 @@
+//! `[ledger]`: where access records are kept, and how fast they become durable.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::document::Document;
+use crate::fault::Fault;
+use crate::settings::numbers::{count, numbers};
+use crate::shape;
+
+/// The access ledger of this node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ledger {
+    /// Folder; made at the first start.
+    pub dir: PathBuf,
+    /// Name of the log in checkpoints and receipts: a schema-less URL that never changes.
+    pub origin: String,
+    /// Sizes and times.
+    pub pace: LedgerPace,
+}
+
+numbers! {
+    /// Sizes and times of the ledger; their keys stand in `[ledger]` itself.
+    LedgerPace from RawLedgerPace {
+        /// Bytes of a write-ahead segment. Zero-filled ahead of use, so small ones start faster.
+        segment_bytes => segment_bytes: u64 = 67_108_864 in 1_048_576..=1_073_741_824, u64::from;
+        /// Longest wait for further records before a sync, microseconds: less than a sync itself takes.
+        commit_window_us => commit_window: Duration = 200 in 0..=10_000, Duration::from_micros;
+        /// Records waiting to be durable; above it `ledger.unavailable` instead of growth.
+        backlog_max => backlog_max: usize = 8_192 in 16..=1_000_000, count;
+        /// Time between signed checkpoints, milliseconds: a receipt waits at most two seconds for one.
+        checkpoint_interval_ms => checkpoint_interval: Duration = 1_000 in 100..=60_000, Duration::from_millis;
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawLedger {
+    dir: PathBuf,
+    origin: String,
+    segment_bytes: Option<u64>,
+    commit_window_us: Option<u64>,
+    backlog_max: Option<u64>,
+    checkpoint_interval_ms: Option<u64>,
+}
+
+impl Ledger {
+    pub(crate) fn read(raw: RawLedger, document: &Document<'_>, faults: &mut Vec<Fault>) -> Option<Self> {
+        let plain = raw.origin.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'+' | b'"' | b'\\'));
+        let named = (1..=200).contains(&raw.origin.len()) && plain && !raw.origin.contains("://");
+        if !named {
+            let message = "\"origin\": 1–200 printable ASCII characters without spaces, quotes, \"+\" or \"://\"";
+            faults.push(document.fault("ledger.origin", message, shape::example("origin")));
+        }
+        if raw.dir.as_os_str().is_empty() {
+            faults.push(document.fault("ledger.dir", "\"dir\": a folder", Some(String::from("example: dir = \"ledger\""))));
+        }
+        let pace = RawLedgerPace {
+            segment_bytes: raw.segment_bytes,
+            commit_window_us: raw.commit_window_us,
+            backlog_max: raw.backlog_max,
+            checkpoint_interval_ms: raw.checkpoint_interval_ms,
+        };
+        let pace = LedgerPace::read(&pace, "ledger", document, faults);
+        named.then(|| Self { dir: document.resolve(&raw.dir), origin: raw.origin, pace })
+    }
+}

@@ -1,0 +1,12 @@
+//! The configuration as an administrator meets it: files in, a correct configuration or faults out.
+
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod files;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod site;

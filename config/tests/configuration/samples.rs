@@ -1,0 +1,52 @@
+//! The samples are complete and correct, and every key that they show behind "#" is a real one.
+
+use sluice_domain::Mode;
+use crate::site::Site;
+
+#[test]
+fn samples_are_correct() {
+    let loaded = Site::of_samples().load().unwrap_or_else(|faults| panic!("{faults}"));
+    let policy = &loaded.catalogue.policy;
+    assert_eq!(policy.parties().len(), 2);
+    assert_eq!(policy.resources().len(), 3);
+    assert_eq!(policy.grants().len(), 1);
+    assert_eq!(loaded.catalogue.bindings.len(), 2);
+    assert_eq!(policy.default_limits().rows_per_call, Some(100));
+    assert!(policy.grants()[0].modes.contains(Mode::Query) && !policy.grants()[0].modes.contains(Mode::Verify));
+    assert!(loaded.catalogue.warnings.is_empty());
+    assert_eq!(loaded.settings.data.hosts, ["exchange.example.gov.cn:8443"]);
+    assert_eq!(loaded.settings.data.limits.connections_max, 10_000);
+    assert_eq!(loaded.settings.ledger.pace.checkpoint_interval.as_millis(), 1_000);
+}
+
+/// A documented default that is wrong or misspelt would mislead: with every `# key = value` made
+/// real, the sample must read the same.
+#[test]
+fn documented_defaults_are_the_defaults() {
+    let site = Site::of_samples();
+    let before = format!("{:?}", site.load().unwrap().settings);
+    let is_key = |line: &str| line.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+    let made_real: Vec<String> = site
+        .read("sluice.toml")
+        .lines()
+        .map(|line| match line.strip_prefix("# ").filter(|rest| is_key(rest)) {
+            Some(rest) => rest.replace("per_day = 100000", "# not a default"),
+            None => line.to_owned(),
+        })
+        .collect();
+    assert!(made_real.iter().filter(|line| line.starts_with("idle_s") || line.starts_with("epoch")).count() == 2);
+    site.write("sluice.toml", &made_real.join("\n"));
+    assert_eq!(format!("{:?}", site.load().unwrap_or_else(|faults| panic!("{faults}")).settings), before);
+}
+
+#[test]
+fn secrets_show_in_no_debug_output() {
+    let loaded = Site::of_samples().load().unwrap();
+    let shown = format!("{loaded:?}");
+    for secret in ["BEGIN PRIVATE KEY", "5a5a5a", "provider-secret"] {
+        assert!(!shown.contains(secret), "{secret}");
+    }
+    let binding = loaded.catalogue.bindings.iter().find(|binding| !binding.spec.headers.is_empty()).unwrap();
+    assert_eq!(binding.spec.headers["X-App-Secret"].0, "provider-secret-0815");
+    assert_eq!(loaded.settings.subjects.tag_key.expose(), &[0x5a; 32]);
+}
