@@ -1,0 +1,60 @@
+//! The one way out (law 4): bodies towards a consumer are made here and nowhere else.
+//!
+//! Making one takes the durable record of the access by value, so nothing can be given out that was
+//! not recorded first (law 1), and the permit, so nothing beyond the granted items can be read from
+//! a provider's answer. What cannot be parsed and checked is refused, never passed.
+
+mod matching;
+mod records;
+mod verdicts;
+mod written;
+
+pub(crate) use matching::KeyMatch;
+pub(crate) use records::{Page, Projected, project};
+pub(crate) use verdicts::{Judged, body as verdict_body, judge};
+
+use bytes::Bytes;
+use sluice_ledger::Durable;
+
+/// The durable record of an access: proof that it may be answered.
+///
+/// Made only by awaiting the ledger in [`crate::record`]; every body consumes one.
+pub(crate) struct Opened(Durable);
+
+impl Opened {
+    pub(crate) fn new(durable: Durable) -> Self {
+        Self(durable)
+    }
+
+    /// Index and leaf hash, for the receipt.
+    pub(crate) fn durable(&self) -> &Durable {
+        &self.0
+    }
+}
+
+/// A body that may leave, with the record that allows it.
+pub(crate) struct Disclosed {
+    /// The proof, now spent on this body.
+    pub(crate) opened: Opened,
+    /// JSON.
+    pub(crate) body: Bytes,
+}
+
+/// Spends the record on a body made by [`project`] or [`judge`].
+pub(crate) fn disclose(opened: Opened, body: Body) -> Disclosed {
+    Disclosed { opened, body: body.0 }
+}
+
+/// A finished body; only the modules of this folder make one.
+pub(crate) struct Body(Bytes);
+
+impl Body {
+    fn new(json: String) -> Self {
+        Self(Bytes::from(json))
+    }
+
+    /// Length in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}

@@ -1,0 +1,192 @@
+//! Query answers: the granted fields of the records that were asked for, masked where they must be.
+//!
+//! One pass over the provider's bytes; a kept value is copied as the provider wrote it, digit for
+//! digit, a masked one is rewritten, everything else is never looked at twice.
+
+use sluice_contract::{BadAnswer, Fetched, Row, answer};
+use sluice_domain::subject::SubjectType;
+use sluice_domain::{ItemSet, ItemType, Permit, Resource, mask};
+
+use super::{Body, KeyMatch, written};
+use crate::subjects::{Tag, Tagger};
+
+/// Which records of the chain an answer gives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Page {
+    /// Records before this page.
+    pub(crate) offset: u32,
+    /// Records of this page at most.
+    pub(crate) limit: u32,
+    /// Records of the whole chain at most.
+    pub(crate) chain_max: u32,
+}
+
+/// A query answer, all but its end.
+pub(crate) struct Projected {
+    json: String,
+    /// Records given.
+    pub(crate) rows: u32,
+    /// People whose identifiers are in the answer.
+    pub(crate) subjects: Vec<Tag>,
+    /// Date of the data, where the provider says.
+    pub(crate) as_of: Option<String>,
+    /// Where the next page begins, if there may be one.
+    pub(crate) next_offset: Option<u32>,
+}
+
+impl Projected {
+    /// Closes the body.
+    pub(crate) fn finish(mut self, cursor: Option<&str>, as_of: &str) -> Body {
+        self.json.push_str("],\"next_cursor\":");
+        match cursor {
+            Some(cursor) => written::string(&mut self.json, cursor),
+            None => self.json.push_str("null"),
+        }
+        self.json.push_str(",\"as_of\":");
+        written::string(&mut self.json, as_of);
+        self.json.push('}');
+        Body::new(self.json)
+    }
+}
+
+/// An item as it is written into every record.
+struct Column<'r> {
+    at: usize,
+    name: &'r str,
+    kind: ItemType,
+    semantic: Option<sluice_domain::Semantic>,
+    is_clear: bool,
+    subject: Option<SubjectType>,
+}
+
+struct Writer<'w> {
+    columns: Vec<Column<'w>>,
+    key: &'w KeyMatch,
+    tagger: &'w mut Tagger,
+    json: String,
+    subjects: Vec<Tag>,
+    skip: u32,
+    limit: u32,
+    seen: u32,
+    rows: u32,
+    masked: String,
+}
+
+/// Reads the provider's answer and keeps what the permit grants.
+///
+/// # Errors
+/// When anything of the answer cannot be proven clean; nothing of it is kept then.
+pub(crate) fn project(
+    permit: &Permit, resource: &Resource, fetched: &Fetched, (key, page): (&KeyMatch, Page), tagger: &mut Tagger,
+) -> Result<Projected, BadAnswer> {
+    let fields = permit.fields();
+    let mut writer = Writer {
+        columns: columns(permit, resource),
+        key,
+        tagger,
+        json: String::with_capacity(fetched.body.len().min(16 * 1024) + 96),
+        subjects: Vec::new(),
+        skip: page.offset.saturating_sub(fetched.skipped),
+        limit: page.limit,
+        seen: 0,
+        rows: 0,
+        masked: String::new(),
+    };
+    writer.json.push_str("{\"records\":[");
+    let mut as_of = None;
+    if !fetched.not_found {
+        let wanted: ItemSet = fields.union(permit.key());
+        let envelope = answer::read(&fetched.body, &fetched.layout, &wanted, &mut |row| writer.record(row))?;
+        as_of = envelope.as_of;
+    }
+    let given_to = page.offset.saturating_add(writer.rows);
+    let has_more = writer.seen > writer.skip.saturating_add(writer.rows);
+    Ok(Projected {
+        next_offset: (has_more && given_to < page.chain_max).then_some(given_to),
+        json: writer.json,
+        rows: writer.rows,
+        subjects: writer.subjects,
+        as_of,
+    })
+}
+
+fn columns<'r>(permit: &Permit, resource: &'r Resource) -> Vec<Column<'r>> {
+    let column = |(at, item): (usize, &'r sluice_domain::Item)| Column {
+        at,
+        name: item.code.as_str(),
+        kind: item.kind,
+        semantic: item.semantic,
+        is_clear: permit.clear().contains(at),
+        subject: SubjectType::of(item.semantic),
+    };
+    resource.items.iter().enumerate().filter(|(at, _)| permit.fields().contains(*at)).map(column).collect()
+}
+
+impl Writer<'_> {
+    fn record(&mut self, row: &Row<'_>) -> Result<(), BadAnswer> {
+        // Every record is checked, those outside the page too: a provider that answers for someone
+        // else is not to be trusted with the rest.
+        self.key.check(row)?;
+        self.seen += 1;
+        if self.seen <= self.skip || self.rows >= self.limit {
+            return Ok(());
+        }
+        self.json.push_str(if self.rows == 0 { "{" } else { ",{" });
+        self.rows += 1;
+        let columns = std::mem::take(&mut self.columns);
+        let outcome = columns.iter().enumerate().try_for_each(|(nth, column)| self.item(nth == 0, column, row));
+        self.columns = columns;
+        self.json.push('}');
+        outcome
+    }
+
+    fn item(&mut self, is_first: bool, column: &Column<'_>, row: &Row<'_>) -> Result<(), BadAnswer> {
+        let cell = row.cell(column.at).ok_or(BadAnswer::ItemMissing)?;
+        let raw = cell.raw();
+        let is_null = raw == "null";
+        if !is_null && !has_type(column.kind, raw) {
+            return Err(BadAnswer::ItemType);
+        }
+        if !is_first {
+            self.json.push(',');
+        }
+        // Item codes are ASCII letters, digits and underscores, so they need no escaping.
+        self.json.push('"');
+        self.json.push_str(column.name);
+        self.json.push_str("\":");
+        if is_null {
+            self.json.push_str("null");
+            return Ok(());
+        }
+        if column.is_clear {
+            self.json.push_str(raw);
+        }
+        if !column.is_clear || column.subject.is_some() {
+            let Some(text) = cell.as_text() else { return Err(BadAnswer::ItemType) };
+            if let Some(kind) = column.subject {
+                let tag = self.tagger.subject(kind, &text);
+                if !self.subjects.contains(&tag) {
+                    self.subjects.push(tag);
+                }
+            }
+            if !column.is_clear {
+                self.masked.clear();
+                mask::mask(column.semantic, &text, &mut self.masked);
+                written::string(&mut self.json, &self.masked);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a JSON value has the type that the catalogue declares.
+fn has_type(kind: ItemType, raw: &str) -> bool {
+    let first = raw.as_bytes().first().copied().unwrap_or_default();
+    if kind.is_number() {
+        first == b'-' || first.is_ascii_digit()
+    } else if kind.is_boolean() {
+        raw == "true" || raw == "false"
+    } else {
+        first == b'"'
+    }
+}

@@ -1,0 +1,114 @@
+//! What the headers of a call say, and how much of it may be recorded.
+
+use sluice_domain::{Caller, Fault, Mode, ResourceIx, SystemIx};
+
+use crate::record::Entry;
+use crate::visit::Visit;
+
+const PURPOSE: &str = "exchange-purpose";
+const HANDLER: &str = "exchange-handler";
+const MATTER: &str = "exchange-matter";
+/// Longest case number in characters (interface.md).
+const MATTER_CHARS_MAX: usize = 64;
+/// A text that no register holds, in place of header bytes that are no text.
+const UNREADABLE: &str = "\u{fffd}";
+
+/// The headers that a call on a resource carries.
+pub(crate) struct Facts<'f> {
+    pub(crate) purpose: Option<&'f str>,
+    pub(crate) handler: Option<&'f str>,
+    pub(crate) matter: Result<Option<&'f str>, Fault>,
+}
+
+impl Visit<'_> {
+    /// Reads the headers of a call on a resource.
+    pub(crate) fn facts(&self) -> Facts<'_> {
+        let text = |name| self.header(name).map(|value| value.unwrap_or(UNREADABLE));
+        let matter = match self.header(MATTER) {
+            None => Ok(None),
+            Some(Ok(text)) if is_matter(text) => Ok(Some(text)),
+            Some(_) => Err(Fault::MatterForm),
+        };
+        Facts { purpose: text(PURPOSE), handler: text(HANDLER), matter }
+    }
+
+    /// What is recorded of a call: only what the exchange itself knows to be true.
+    pub(crate) fn entry_of(
+        &self, system: SystemIx, (template, mode): (&'static str, Mode), resource: Option<ResourceIx>, units: u32,
+    ) -> Entry<'_> {
+        let facts = self.facts();
+        let policy = &self.view.snapshot.policy;
+        let party = self.party();
+        let handler = facts.handler.filter(|handler| party.is_some_and(|party| policy.handler_state(party, handler).is_some()));
+        let purpose = facts.purpose.filter(|purpose| policy.purpose_by_code(purpose).is_some());
+        let matter = facts.matter.ok().flatten().map(|matter| self.worker.tagger(self.today()).matter(matter));
+        Entry {
+            peer: self.peer,
+            system,
+            request_id: self.request_id,
+            method: &self.head.method,
+            template,
+            mode: mode.as_str(),
+            resource,
+            handler: handler.unwrap_or_default(),
+            purpose: purpose.unwrap_or_default(),
+            matter,
+            units,
+        }
+    }
+
+    /// The same for a caller that was identified.
+    pub(crate) fn entry_for(&self, caller: Caller, call: (&'static str, Mode), resource: ResourceIx, units: u32) -> Entry<'_> {
+        self.entry_of(caller.system, call, Some(resource), units)
+    }
+}
+
+/// 1–64 characters: printable ASCII, or UTF-8 percent-encoded.
+fn is_matter(text: &str) -> bool {
+    if !text.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) || text.trim() != text {
+        return false;
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        if byte != b'%' {
+            bytes.push(byte);
+            rest = after;
+            continue;
+        }
+        let Some((digits, after)) = after.split_at_checked(2) else { return false };
+        let Some(decoded) = std::str::from_utf8(digits).ok().and_then(|digits| u8::from_str_radix(digits, 16).ok()) else {
+            return false;
+        };
+        bytes.push(decoded);
+        rest = after;
+    }
+    std::str::from_utf8(&bytes).is_ok_and(|text| (1..=MATTER_CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_matter;
+
+    #[test]
+    fn case_numbers_are_printable_and_short() {
+        for (text, expected) in [
+            ("SL-2026-000123", true),
+            ("%E5%8F%97%E7%90%86-1", true),
+            ("a b", true),
+            ("", false),
+            (" padded", false),
+            ("50%", false),
+            ("%zz", false),
+            ("%+1", false),
+            ("%ff", false),
+            ("%00", false),
+            ("%0a", false),
+            (&"x".repeat(64), true),
+            (&"x".repeat(65), false),
+            (&"%E5%8F%97".repeat(64), true),
+        ] {
+            assert_eq!(is_matter(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The metrics page: Prometheus text format 0.0.4, names of `conventions.md`.
+
+use std::fmt::Write as _;
+
+use sluice_ledger::{FSYNC_BOUNDS_US, Metrics, State};
+use sluice_transport::{HANDSHAKE_FAILURES, LATENCY_BOUNDS_US, REFUSAL_CODES, Snapshot as Transport};
+
+use crate::gateway::Watch;
+use crate::tally::{DURATION_BOUNDS_US, Figures};
+
+/// Everything that is counted, as `/metrics` shows it.
+pub fn exposition(watch: &Watch) -> String {
+    let mut page = Page(String::with_capacity(16 * 1024));
+    requests(&mut page, &watch.figures());
+    transport(&mut page, &watch.transport());
+    ledger(&mut page, &watch.ledger().metrics(), watch.ledger().state());
+    page.head("sluice_config_hash_info", "gauge", "Revision of the policy in force.");
+    page.line("sluice_config_hash_info", &[("hash", &watch.revision())], 1);
+    page.0
+}
+
+struct Page(String);
+
+impl Page {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        self.0.push_str(name);
+        for (nth, (label, text)) in labels.iter().enumerate() {
+            let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let _ = write!(self.0, "{}{label}=\"{escaped}\"", if nth == 0 { '{' } else { ',' });
+        }
+        let _ = writeln!(self.0, "{} {value}", if labels.is_empty() { "" } else { "}" });
+    }
+
+    fn single(&mut self, (name, kind): (&str, &str), help: &str, value: impl std::fmt::Display) {
+        self.head(name, kind, help);
+        self.line(name, &[], value);
+    }
+
+    /// A histogram from counts per bucket, not cumulative, with bounds in microseconds.
+    fn histogram(&mut self, name: &str, help: &str, (bounds_us, counts): (&[u64], &[u64]), sum_us: u64) {
+        self.head(name, "histogram", help);
+        let mut total = 0;
+        for (bound, count) in bounds_us.iter().zip(counts) {
+            total += count;
+            self.line(&format!("{name}_bucket"), &[("le", &seconds(*bound))], total);
+        }
+        total += counts.get(bounds_us.len()).copied().unwrap_or_default();
+        self.line(&format!("{name}_bucket"), &[("le", "+Inf")], total);
+        self.line(&format!("{name}_sum"), &[], seconds(sum_us));
+        self.line(&format!("{name}_count"), &[], total);
+    }
+}
+
+/// Microseconds as seconds in decimal digits, without rounding.
+fn seconds(micros: u64) -> String {
+    let text = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn requests(page: &mut Page, figures: &Figures) {
+    let name = "sluice_http_requests_total";
+    page.head(name, "counter", "Answered requests by route template, status, stable code and calling party.");
+    let mut sorted: Vec<_> = figures.requests.iter().collect();
+    sorted.sort_by(|a, b| a.0.cmp(b.0));
+    for (labels, count) in sorted {
+        let status = labels.status.to_string();
+        let outcome = if labels.code == "ok" { "answered" } else { "refused" };
+        page.line(
+            name,
+            &[("route", labels.route), ("status", &status), ("code", labels.code), ("party", &labels.party), ("outcome", outcome)],
+            count,
+        );
+    }
+    let histogram = |page: &mut Page, name: &str, help: &str, of: &crate::tally::Histogram| {
+        page.histogram(name, help, (&DURATION_BOUNDS_US, &of.counts), of.sum_us);
+    };
+    histogram(page, "sluice_http_request_duration_seconds", "From head to the end of the answer.", &figures.duration);
+    histogram(page, "sluice_gateway_overhead_seconds", "The same without the wait for the provider.", &figures.overhead);
+    histogram(page, "sluice_upstream_request_duration_seconds", "Wait for the provider.", &figures.upstream);
+    let (hits, misses, entries) = figures.token_cache;
+    page.single(("sluice_jwt_cache_hits_total", "counter"), "Tokens found verified.", hits);
+    page.single(("sluice_jwt_cache_misses_total", "counter"), "Tokens whose signature was checked.", misses);
+    page.single(("sluice_jwt_cache_entries", "gauge"), "Verified tokens remembered.", entries);
+    page.single(("sluice_answers_aborted_total", "counter"), "Answers whose caller went away.", figures.aborted);
+}
+
+fn transport(page: &mut Page, workers: &[Transport]) {
+    let sum = |of: fn(&Transport) -> u64| workers.iter().map(of).sum::<u64>();
+    let name = "sluice_connections_active";
+    page.head(name, "gauge", "Open connections of the data listener.");
+    page.line(name, &[("listener", "data"), ("proto", "http/1.1")], sum(|worker| worker.active_http1));
+    page.line(name, &[("listener", "data"), ("proto", "h2")], sum(|worker| worker.active_http2));
+    page.single(("sluice_connections_accepted_total", "counter"), "Accepted TCP connections.", sum(|worker| worker.accepted));
+    page.single(("sluice_requests_in_flight", "gauge"), "Requests being answered.", sum(|worker| worker.in_flight));
+    let name = "sluice_tls_handshake_failures_total";
+    page.head(name, "counter", "Failed TLS handshakes by reason.");
+    for (nth, reason) in HANDSHAKE_FAILURES.iter().enumerate() {
+        let count: u64 = workers.iter().filter_map(|worker| worker.handshakes_failed.get(nth)).sum();
+        page.line(name, &[("reason", reason)], count);
+    }
+    let name = "sluice_edge_refusals_total";
+    page.head(name, "counter", "Requests refused by the edge rules.");
+    for (nth, code) in REFUSAL_CODES.iter().enumerate() {
+        let count: u64 = workers.iter().filter_map(|worker| worker.refusals.get(nth)).sum();
+        page.line(name, &[("code", code.as_str())], count);
+    }
+    page.line(name, &[("code", "bare_400")], sum(|worker| worker.bare_malformed));
+    page.line(name, &[("code", "bare_431")], sum(|worker| worker.bare_too_large));
+    let histogram = |of: fn(&Transport) -> &sluice_transport::HistogramSnapshot| {
+        workers.iter().map(of).fold((vec![0; LATENCY_BOUNDS_US.len() + 1], 0), |(mut counts, sum), one| {
+            counts.iter_mut().zip(&one.counts).for_each(|(all, one)| *all += one);
+            (counts, sum + one.sum_us)
+        })
+    };
+    let (counts, sum_us) = histogram(|worker| &worker.handshake);
+    page.histogram("sluice_tls_handshake_duration_seconds", "Successful TLS handshakes.", (&LATENCY_BOUNDS_US, &counts), sum_us);
+    let (counts, sum_us) = histogram(|worker| &worker.upstream_connect);
+    page.histogram("sluice_upstream_connect_duration_seconds", "Connections made to providers.", (&LATENCY_BOUNDS_US, &counts), sum_us);
+    page.single(("sluice_task_panics_total", "counter"), "Tasks that panicked.", sum(|worker| worker.task_panics));
+}
+
+fn ledger(page: &mut Page, metrics: &Metrics, state: State) {
+    page.single(("sluice_ledger_records_total", "counter"), "Records made durable.", metrics.records);
+    page.single(("sluice_ledger_batches_total", "counter"), "Group commits.", metrics.batches);
+    page.single(("sluice_ledger_bytes_total", "counter"), "Bytes of frames written.", metrics.bytes);
+    page.single(("sluice_ledger_queue_depth", "gauge"), "Records not yet durable.", metrics.queue_depth);
+    page.single(("sluice_ledger_write_errors_total", "counter"), "Failed writes and syncs.", metrics.write_errors);
+    page.single(("sluice_ledger_spare_segments", "gauge"), "Spare segments ready.", metrics.spares);
+    page.single(
+        ("sluice_ledger_last_seal_timestamp_seconds", "gauge"),
+        "When the last checkpoint was stored.",
+        seconds(metrics.last_checkpoint_us),
+    );
+    page.histogram("sluice_ledger_fsync_duration_seconds", "fdatasync of the log.", (&FSYNC_BOUNDS_US, &metrics.fsync_counts), metrics.fsync_sum_us);
+    let name = "sluice_ledger_state";
+    page.head(name, "gauge", "State of the ledger; 1 at the current one.");
+    for (of, label) in [(State::Ok, "ok"), (State::Low, "low"), (State::Closed, "closed"), (State::Poisoned, "poisoned")] {
+        page.line(name, &[("state", label)], u8::from(of == state));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn microseconds_are_written_as_seconds_without_rounding() {
+        for (micros, text) in [(0, "0"), (500, "0.0005"), (1_000_000, "1"), (1_234_567, "1.234567"), (10_000_000, "10")] {
+            assert_eq!(seconds(micros), text);
+        }
+    }
+
+    #[test]
+    fn a_histogram_is_cumulative_and_ends_with_its_count() {
+        let mut page = Page(String::new());
+        page.histogram("x_seconds", "X.", (&[1_000, 2_000], &[1, 2, 3]), 5_000);
+        for line in ["x_seconds_bucket{le=\"0.001\"} 1", "x_seconds_bucket{le=\"0.002\"} 3", "x_seconds_bucket{le=\"+Inf\"} 6", "x_seconds_sum 0.005", "x_seconds_count 6"] {
+            assert!(page.0.lines().any(|each| each == line), "{line}\n{}", page.0);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What is done when an answer has ended: the outcome is recorded and the request counted.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use sluice_ledger::RequestKey;
+use sluice_transport::clock;
+
+use crate::record::Ending;
+use crate::tally::Answered;
+use crate::worker::Worker;
+
+/// Remembers a request until its answer has ended; dropping it ends it, so that an answer whose
+/// caller went away at any point has its outcome too.
+pub(crate) struct OnEnd {
+    pub(crate) worker: Rc<Worker>,
+    /// The access record of a permitted call; refusals have no outcome of their own.
+    pub(crate) access: Option<RequestKey>,
+    pub(crate) route: &'static str,
+    pub(crate) status: u16,
+    /// Stable code of a refusal or failure, else empty.
+    pub(crate) code: &'static str,
+    pub(crate) party: Box<str>,
+    pub(crate) started: Instant,
+    pub(crate) upstream: Duration,
+    pub(crate) bytes: u64,
+    pub(crate) rows: u32,
+    /// Whether the body was never taken; true until it was.
+    pub(crate) is_aborted: bool,
+}
+
+impl Drop for OnEnd {
+    fn drop(&mut self) {
+        let took = clock::now().saturating_duration_since(self.started);
+        if let Some(access) = self.access {
+            let ending = Ending {
+                status: self.status,
+                bytes: if self.is_aborted { 0 } else { self.bytes },
+                took_us: micros(took),
+                upstream_us: micros(self.upstream),
+                rows: self.rows,
+                code: self.code,
+                aborted: self.is_aborted,
+            };
+            self.worker.recorder().close(access, &ending);
+        }
+        self.worker.count(&Answered {
+            route: self.route,
+            status: self.status,
+            code: if self.code.is_empty() { "ok" } else { self.code },
+            party: &self.party,
+            took,
+            upstream: self.upstream,
+            aborted: self.is_aborted,
+        });
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

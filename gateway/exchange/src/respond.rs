@@ -1,0 +1,147 @@
+//! Responses: headers, bodies, and the outcome that is recorded when a body has gone.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use sluice_ledger::Durable;
+use uuid::Uuid;
+
+use crate::limit::Standing;
+use crate::outcome::OnEnd;
+
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("exchange-request-id");
+pub(crate) const RECEIPT: HeaderName = HeaderName::from_static("exchange-receipt");
+pub(crate) const AS_OF: HeaderName = HeaderName::from_static("exchange-as-of");
+pub(crate) const MASKED: HeaderName = HeaderName::from_static("exchange-masked");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const X_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const X_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const X_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+
+/// Body of an answer: one piece, whose end is noticed.
+pub(crate) struct Reply {
+    data: Option<Bytes>,
+    on_end: Option<Box<OnEnd>>,
+}
+
+impl Reply {
+    pub(crate) fn new(data: Bytes, on_end: Option<Box<OnEnd>>) -> Self {
+        Self { data: (!data.is_empty()).then_some(data), on_end }
+    }
+}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.data.take().map(|data| Ok(Frame::data(data))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.data.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64))
+    }
+}
+
+impl Drop for Reply {
+    /// The body has been handed to the connection, or the caller went away before that.
+    fn drop(&mut self) {
+        if let Some(mut on_end) = self.on_end.take() {
+            on_end.is_aborted = self.data.is_some();
+        }
+    }
+}
+
+/// A response under construction; every response carries its request id and is never stored by caches.
+pub(crate) fn begin(status: StatusCode, request_id: &Uuid) -> (StatusCode, HeaderMap) {
+    let mut headers = HeaderMap::with_capacity(12);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    insert(&mut headers, REQUEST_ID, request_id.hyphenated().encode_lower(&mut text));
+    (status, headers)
+}
+
+/// The same for a JSON answer.
+pub(crate) fn begin_json(status: StatusCode, request_id: &Uuid) -> (StatusCode, HeaderMap) {
+    let (status, mut headers) = begin(status, request_id);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    (status, headers)
+}
+
+/// Puts a response together.
+pub(crate) fn finish((status, headers): (StatusCode, HeaderMap), body: Reply) -> Response<Reply> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Inserts a header whose value we made; one that HTTP cannot carry is left out.
+pub(crate) fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// `Exchange-Receipt`: where the durable record stands.
+pub(crate) fn receipt(headers: &mut HeaderMap, origin: &str, durable: &Durable) {
+    let mut value = String::with_capacity(origin.len() + 96);
+    let _ = write!(value, "origin=\"{origin}\", index={}, leaf=\"{}\"", durable.index(), durable.leaf_base64());
+    insert(headers, RECEIPT, &value);
+}
+
+/// `RateLimit`, `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-11) and the older family.
+pub(crate) fn limits(headers: &mut HeaderMap, standing: &Standing) {
+    let mut policy = String::with_capacity(64);
+    let mut limit = String::with_capacity(48);
+    if let Some((size, left)) = standing.second {
+        let _ = write!(policy, "\"second\";q={size};w=1");
+        let _ = write!(limit, "\"second\";r={left};t=1");
+    }
+    if let Some((quota, left, reset_s)) = standing.day {
+        let comma = if policy.is_empty() { "" } else { ", " };
+        let _ = write!(policy, "{comma}\"day\";q={quota};w=86400");
+        let _ = write!(limit, "{comma}\"day\";r={left};t={reset_s}");
+    }
+    if policy.is_empty() {
+        return;
+    }
+    insert(headers, RATE_LIMIT_POLICY, &policy);
+    insert(headers, RATE_LIMIT, &limit);
+    // The older family knows one limit: the one with least left.
+    let second = standing.second.map(|(size, left)| (size, left, 1));
+    let tightest = [second, standing.day].into_iter().flatten().min_by_key(|(_, left, _)| *left);
+    if let Some((size, left, reset_s)) = tightest {
+        headers.insert(X_LIMIT, HeaderValue::from(size));
+        headers.insert(X_REMAINING, HeaderValue::from(left));
+        headers.insert(X_RESET, HeaderValue::from(reset_s));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_limits_are_announced_and_the_tighter_one_in_the_old_family() {
+        let mut headers = HeaderMap::new();
+        limits(&mut headers, &Standing { second: Some((5, 4)), day: Some((2000, 1, 60)) });
+        assert_eq!(headers[RATE_LIMIT_POLICY], "\"second\";q=5;w=1, \"day\";q=2000;w=86400");
+        assert_eq!(headers[RATE_LIMIT], "\"second\";r=4;t=1, \"day\";r=1;t=60");
+        assert_eq!((&headers[X_LIMIT], &headers[X_REMAINING], &headers[X_RESET]), (&"2000".parse().unwrap(), &"1".parse().unwrap(), &"60".parse().unwrap()));
+        let mut none = HeaderMap::new();
+        limits(&mut none, &Standing::default());
+        assert!(none.is_empty());
+    }
+}

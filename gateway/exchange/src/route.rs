@@ -1,0 +1,144 @@
+//! Which service a path names. The raw path is matched; the edge has already refused every
+//! encoding that could make two paths of one.
+
+use http::Method;
+use sluice_domain::{Code, Mode, Refusal};
+
+/// A service of the data listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route<'p> {
+    /// `POST /v1/token`.
+    Token,
+    /// `GET /.well-known/jwks.json`.
+    Jwks,
+    /// `GET /.well-known/oauth-authorization-server`.
+    Metadata,
+    /// `GET /v1/resources`.
+    Catalogue,
+    /// `GET /v1/resources/{code}`.
+    Entry { code: &'p str },
+    /// `POST /v1/resources/{code}/verify|query`.
+    Service { code: &'p str, mode: Mode },
+    /// `GET /v1/receipts/{index}`.
+    Receipt { index: &'p str },
+}
+
+impl Route<'_> {
+    /// Path template, the only form of a path that is recorded or counted.
+    pub(crate) fn template(&self) -> &'static str {
+        match self {
+            Self::Token => "/v1/token",
+            Self::Jwks => "/.well-known/jwks.json",
+            Self::Metadata => "/.well-known/oauth-authorization-server",
+            Self::Catalogue => "/v1/resources",
+            Self::Entry { .. } => "/v1/resources/{code}",
+            Self::Service { mode: Mode::Verify, .. } => "/v1/resources/{code}/verify",
+            Self::Service { .. } => "/v1/resources/{code}/query",
+            Self::Receipt { .. } => "/v1/receipts/{index}",
+        }
+    }
+
+    fn method(&self) -> Method {
+        match self {
+            Self::Token | Self::Service { .. } => Method::POST,
+            _ => Method::GET,
+        }
+    }
+}
+
+/// What a path named, and whether it may be called so.
+pub(crate) struct Matched<'p> {
+    /// The service, when the path names one.
+    pub(crate) route: Option<Route<'p>>,
+    /// The refusal that route or method call for.
+    pub(crate) refusal: Option<Refusal>,
+}
+
+impl<'p> Matched<'p> {
+    /// Catalogue code of a call on a resource: these are recorded, refused or not.
+    pub(crate) fn resource_call(&self) -> Option<(&'p str, Mode)> {
+        match self.route {
+            Some(Route::Service { code, mode }) => Some((code, mode)),
+            _ => None,
+        }
+    }
+}
+
+/// Matches path and method.
+pub(crate) fn find<'p>(method: &Method, path: &'p str) -> Matched<'p> {
+    let Some(route) = parse(path) else {
+        return Matched { route: None, refusal: Some(Code::RequestNotFound.into()) };
+    };
+    let refusal = (*method != route.method()).then(|| {
+        let allowed = sluice_domain::Fact::Choices(route.method().to_string());
+        Refusal::new(Code::RequestMethod).with(allowed)
+    });
+    Matched { route: Some(route), refusal }
+}
+
+fn parse(path: &str) -> Option<Route<'_>> {
+    match path {
+        "/v1/token" => return Some(Route::Token),
+        "/.well-known/jwks.json" => return Some(Route::Jwks),
+        "/.well-known/oauth-authorization-server" => return Some(Route::Metadata),
+        "/v1/resources" => return Some(Route::Catalogue),
+        _ => {}
+    }
+    if let Some(index) = path.strip_prefix("/v1/receipts/") {
+        return (!index.is_empty() && !index.contains('/')).then_some(Route::Receipt { index });
+    }
+    // A code has two segments: 101001001/000001.
+    let rest = path.strip_prefix("/v1/resources/")?;
+    let class_end = rest.find('/')?;
+    let after_class = rest.get(class_end + 1..)?;
+    let Some(sequence_end) = after_class.find('/') else {
+        let is_code = class_end > 0 && !after_class.is_empty();
+        return is_code.then_some(Route::Entry { code: rest });
+    };
+    let code = rest.get(..class_end + 1 + sequence_end)?;
+    let mode = match after_class.get(sequence_end + 1..)? {
+        "verify" => Mode::Verify,
+        "query" => Mode::Query,
+        _ => return None,
+    };
+    Some(Route::Service { code, mode })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_name_services_and_nothing_else_does() {
+        let code = "101001001/000001";
+        for (path, route) in [
+            ("/v1/token", Some(Route::Token)),
+            ("/v1/resources", Some(Route::Catalogue)),
+            ("/v1/resources/101001001/000001", Some(Route::Entry { code })),
+            ("/v1/resources/101001001/000001/verify", Some(Route::Service { code, mode: Mode::Verify })),
+            ("/v1/resources/101001001/000001/query", Some(Route::Service { code, mode: Mode::Query })),
+            ("/v1/receipts/12", Some(Route::Receipt { index: "12" })),
+            ("/v1/receipts/", None),
+            ("/v1/receipts/1/2", None),
+            ("/v1/resources/", None),
+            ("/v1/resources/101001001", None),
+            ("/v1/resources/101001001/", None),
+            ("/v1/resources/101001001/000001/", None),
+            ("/v1/resources/101001001/000001/verify/", None),
+            ("/v1/resources/101001001/000001/Verify", None),
+            ("/V1/token", None),
+            ("/", None),
+            ("", None),
+        ] {
+            assert_eq!(parse(path), route, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_known_path_with_another_method_says_which_is_allowed() {
+        let matched = find(&Method::GET, "/v1/token");
+        assert_eq!(matched.refusal.unwrap().code, Code::RequestMethod);
+        assert!(find(&Method::POST, "/v1/token").refusal.is_none());
+        assert_eq!(find(&Method::GET, "/nothing").refusal.unwrap().code, Code::RequestNotFound);
+    }
+}

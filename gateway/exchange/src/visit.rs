@@ -1,0 +1,212 @@
+//! One request from its head to its answer: what is known of it, which service it names, and how a
+//! refusal leaves.
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode, header, request};
+use hyper::body::Incoming;
+use sluice_domain::texts::Lang;
+use sluice_domain::{Code, Day, Mode, PartyIx, Refusal, SystemIx};
+use sluice_ledger::{Durable, RequestKey};
+use sluice_transport::{Peer, clock, problem};
+use uuid::Uuid;
+
+use crate::limit::Standing;
+use crate::outcome::OnEnd;
+use crate::record::{Entry, Verdict};
+use crate::respond::{self, Reply};
+use crate::route::{self, Route};
+use crate::snapshot::View;
+use crate::worker::Worker;
+
+/// A request being answered.
+pub(crate) struct Visit<'v> {
+    pub(crate) worker: &'v Rc<Worker>,
+    pub(crate) view: Rc<View>,
+    pub(crate) head: &'v request::Parts,
+    pub(crate) peer: &'v Peer,
+    pub(crate) request_id: Uuid,
+    pub(crate) started: Instant,
+    pub(crate) now_s: i64,
+    /// The registered system that the certificate stands for.
+    pub(crate) system: Option<SystemIx>,
+}
+
+/// What stands beside a refusal in the response.
+#[derive(Default)]
+pub(crate) struct Beside {
+    /// The durable record, for the receipt.
+    pub(crate) durable: Option<Durable>,
+    /// Where the call stands against its limits.
+    pub(crate) standing: Option<Standing>,
+}
+
+impl<'v> Visit<'v> {
+    pub(crate) fn begin(worker: &'v Rc<Worker>, head: &'v request::Parts, peer: &'v Peer) -> Self {
+        let view = worker.view();
+        let system = view.snapshot.policy.system_by_fingerprint(&peer.fingerprint);
+        Self {
+            worker,
+            view,
+            head,
+            peer,
+            request_id: Uuid::now_v7(),
+            started: clock::now(),
+            now_s: clock::now_unix_s(),
+            system,
+        }
+    }
+
+    pub(crate) fn today(&self) -> Day {
+        Day::at(self.now_s)
+    }
+
+    /// When the whole request must have been answered.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.started + self.worker.shared.settings.request_max
+    }
+
+    pub(crate) fn party(&self) -> Option<PartyIx> {
+        Some(self.view.snapshot.policy.system(self.system?)?.party)
+    }
+
+    /// Key of the calling party, or empty.
+    pub(crate) fn party_key(&self) -> &str {
+        let policy = &self.view.snapshot.policy;
+        self.party().and_then(|party| policy.party(party)).map_or("", |party| party.key.as_str())
+    }
+
+    /// A request header's text; `Err` if it is there and is no visible ASCII.
+    pub(crate) fn header(&self, name: &str) -> Option<Result<&str, ()>> {
+        Some(self.head.headers.get(name)?.to_str().map_err(|_| ()))
+    }
+
+    pub(crate) fn lang(&self) -> Lang {
+        Lang::from_accept_language(self.head.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()))
+    }
+
+    /// Answers a request that passed the edge.
+    pub(crate) async fn answer(self, body: Incoming) -> Response<Reply> {
+        let matched = route::find(&self.head.method, self.head.uri.path());
+        let template = matched.route.as_ref().map_or("", Route::template);
+        if self.worker.shared.is_closing.load(Ordering::Relaxed) {
+            return self.refuse(template, matched.resource_call(), Code::ExchangeDraining.into()).await;
+        }
+        if let Some(refusal) = matched.refusal {
+            let call = match matched.route {
+                Some(Route::Service { code, mode }) => Some((code, mode)),
+                _ => None,
+            };
+            return self.refuse(template, call, refusal).await;
+        }
+        match matched.route {
+            None => self.refuse(template, None, Code::RequestNotFound.into()).await,
+            Some(Route::Service { code, mode }) => self.service(code, mode, template, body).await,
+            Some(Route::Token) => self.token(template, body).await,
+            Some(Route::Jwks) => self.plain(template, StatusCode::OK, self.view.snapshot.tokens.signing.jwks()),
+            Some(Route::Metadata) => self.metadata(template),
+            Some(Route::Catalogue) => self.catalogue(template).await,
+            Some(Route::Entry { code }) => self.entry(template, code).await,
+            Some(Route::Receipt { index }) => self.receipt(template, index).await,
+        }
+    }
+
+    /// A refusal of the edge: framing, size, overload. The connection ends after it.
+    pub(crate) async fn refuse_at_edge(self, refusal: Refusal) -> Response<Reply> {
+        let matched = route::find(&self.head.method, self.head.uri.path());
+        let template = matched.route.as_ref().map_or("", Route::template);
+        let is_framing = !matches!(refusal.code, Code::ExchangeOverloaded | Code::ExchangeDraining);
+        let call = if is_framing { None } else { matched.resource_call() };
+        self.refuse(template, call, refusal).await
+    }
+
+    /// Refuses: recorded one by one where a registered system called a resource, counted otherwise.
+    pub(crate) async fn refuse(&self, template: &'static str, call: Option<(&str, Mode)>, refusal: Refusal) -> Response<Reply> {
+        let (Some(system), Some((code, mode))) = (self.system, call) else {
+            self.worker.summaries.note(refusal.code, &self.peer.fingerprint);
+            return self.refused(template, &refusal, &Beside::default());
+        };
+        let resource = self.view.snapshot.policy.resource_by_code(code);
+        let entry = self.entry_of(system, (template, mode), resource, 1);
+        self.refuse_recorded(&entry, refusal, None).await
+    }
+
+    /// Refuses a call of a registered system; the refusal leaves only when its record is durable.
+    pub(crate) async fn refuse_recorded(&self, entry: &Entry<'_>, refusal: Refusal, standing: Option<Standing>) -> Response<Reply> {
+        let template = entry.template;
+        let quota = self.view.refusal_quota(entry.system, &self.worker.shared.refusals);
+        if let Err(beyond) = quota.take() {
+            self.worker.summaries.note(refusal.code, &self.peer.fingerprint);
+            return self.refused(template, &beyond, &Beside { durable: None, standing });
+        }
+        let opening = self.worker.recorder().open(&self.view, entry, &Verdict::Deny(refusal.code), 0);
+        let opened = match opening {
+            Ok(opening) => opening.durable().await,
+            Err(closed) => Err(closed),
+        };
+        match opened {
+            Ok(opened) => {
+                self.refused(template, &refusal, &Beside { durable: Some(*opened.durable()), standing })
+            }
+            Err(_) => self.refused(template, &Code::LedgerUnavailable.into(), &Beside::default()),
+        }
+    }
+
+    /// The problem document of a refusal.
+    pub(crate) fn refused(&self, template: &'static str, refusal: &Refusal, beside: &Beside) -> Response<Reply> {
+        let on_end = self.on_end(template, None);
+        self.problem(refusal, beside, on_end)
+    }
+
+    /// The same for a request whose end is already being watched.
+    pub(crate) fn problem(&self, refusal: &Refusal, beside: &Beside, mut on_end: Box<OnEnd>) -> Response<Reply> {
+        let (status, mut headers) = respond::begin(problem::status(refusal), &self.request_id);
+        let lang = self.lang();
+        problem::set_headers(refusal, lang, &mut headers);
+        if let Some(durable) = &beside.durable {
+            respond::receipt(&mut headers, self.worker.shared.ledger.origin(), durable);
+        }
+        if let Some(standing) = &beside.standing {
+            respond::limits(&mut headers, standing);
+        }
+        let document = problem::document(refusal, lang, &self.request_id);
+        on_end.status = status.as_u16();
+        on_end.code = refusal.code.as_str();
+        on_end.bytes = document.len() as u64;
+        respond::finish((status, headers), Reply::new(document, Some(on_end)))
+    }
+
+    /// An answer that concerns no one: keys, metadata, catalogue.
+    pub(crate) fn plain(&self, template: &'static str, status: StatusCode, json: impl Into<Bytes>) -> Response<Reply> {
+        let (status, headers) = respond::begin_json(status, &self.request_id);
+        self.send(template, (status, headers), json.into())
+    }
+
+    pub(crate) fn send(&self, template: &'static str, (status, headers): (StatusCode, HeaderMap), body: Bytes) -> Response<Reply> {
+        let mut on_end = self.on_end(template, None);
+        on_end.status = status.as_u16();
+        on_end.bytes = body.len() as u64;
+        respond::finish((status, headers), Reply::new(body, Some(on_end)))
+    }
+
+    /// Watches the end of this request's answer. Until an answer says otherwise, the caller went
+    /// away (499, as other gateways count it).
+    pub(crate) fn on_end(&self, route: &'static str, access: Option<RequestKey>) -> Box<OnEnd> {
+        Box::new(OnEnd {
+            worker: self.worker.clone(),
+            access,
+            route,
+            status: 499,
+            code: "",
+            party: self.party_key().into(),
+            started: self.started,
+            upstream: Duration::ZERO,
+            bytes: 0,
+            rows: 0,
+            is_aborted: true,
+        })
+    }
+}
