@@ -1,0 +1,245 @@
+//! The command line. Only what works stands in it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use sluice_certs::{CertificateRef, Reason};
+
+/// Lowest port of the demo when none is named.
+const BASE_PORT: u16 = 8443;
+/// The ops listener takes the port two above.
+const BASE_PORT_MAX: i64 = 65_533;
+
+/// Sluice (数闸): the gateway through which departments of a city share data.
+#[derive(Debug, Parser)]
+#[command(version, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the whole exchange on this machine: sample city, throw-away PKI, stand-ins for the departmental systems
+    Demo(Demo),
+    /// Run the gateway
+    Serve(Serve),
+    /// Check a configuration without running it: exit 0 if it is valid, 78 if not
+    Check(Check),
+    /// Verify and read an access ledger, offline or while it is being written
+    #[command(subcommand)]
+    Ledger(Ledger),
+    /// Run a certificate authority for a site that has none
+    #[command(subcommand)]
+    Certs(Certs),
+    /// Be a departmental system of the demo (started by it)
+    #[command(hide = true)]
+    StandIn,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Folder of the demo's files; made if it does not exist
+    #[arg(long, value_name = "DIR", default_value = "demo-data")]
+    pub(crate) dir: PathBuf,
+    /// Port of the data listener; the ops listener takes the one two above
+    #[arg(long, value_name = "BASE", default_value_t = BASE_PORT, value_parser = clap::value_parser!(u16).range(1..=BASE_PORT_MAX))]
+    pub(crate) port: u16,
+    /// Folder with sample_catalog.json, demo_grants.json and demo_records.json instead of the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub(crate) fixtures: Option<PathBuf>,
+    /// Start over: remove what an earlier demo made in the folder
+    #[arg(long)]
+    pub(crate) fresh: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The configuration, sluice.toml
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The configuration, sluice.toml
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Answer in JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ledger {
+    /// Check every record, hash and signature: exit 0 only if everything holds, else 10–63 by kind of fault
+    Verify(LedgerVerify),
+    /// Show records
+    Show(LedgerShow),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LedgerVerify {
+    /// Folder of the ledger
+    #[arg(long, value_name = "LEDGER")]
+    pub(crate) dir: PathBuf,
+    /// Public key that checkpoints must be signed with; without it the ledger's own is used and reported as unpinned
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Answer in JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LedgerShow {
+    /// Folder of the ledger
+    #[arg(long, value_name = "LEDGER")]
+    pub(crate) dir: PathBuf,
+    /// One record, by its index
+    #[arg(long, value_name = "N", conflicts_with = "last")]
+    pub(crate) index: Option<u64>,
+    /// The newest records, this many
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    pub(crate) last: usize,
+    /// Answer in JSON, one document a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Certs {
+    /// Make a certificate authority
+    Init(CertsInit),
+    /// Issue a certificate for a departmental system or for a listener
+    Issue(CertsIssue),
+    /// Issue the successor of a certificate; the old one stays valid
+    Renew(CertsRenew),
+    /// Revoke a certificate and publish the list of revoked ones
+    Revoke(CertsRevoke),
+    /// Publish the list of revoked certificates anew
+    Crl(CertsCrl),
+    /// List what has been issued
+    List(CertsList),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuthorityDir {
+    /// Folder of the certificate authority
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Answer in JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CertsInit {
+    #[command(flatten)]
+    pub(crate) authority: AuthorityDir,
+    /// Name of the authority
+    #[arg(long)]
+    pub(crate) name: String,
+    /// Days for which it is valid
+    #[arg(long)]
+    pub(crate) days: Option<u32>,
+    /// Days for which each list of revoked certificates holds
+    #[arg(long)]
+    pub(crate) crl_days: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CertsIssue {
+    #[command(flatten)]
+    pub(crate) authority: AuthorityDir,
+    /// For this departmental system, by its registered id
+    #[arg(long, value_name = "ID", required_unless_present = "server")]
+    pub(crate) system: Option<String>,
+    /// Signing request of the system, if it made its own key
+    #[arg(long, value_name = "FILE", requires = "system")]
+    pub(crate) csr: Option<PathBuf>,
+    /// For a listener with these DNS names and addresses
+    #[arg(long, value_name = "NAME", num_args = 1.., conflicts_with = "system")]
+    pub(crate) server: Vec<String>,
+    /// Days for which it is valid
+    #[arg(long)]
+    pub(crate) days: Option<u32>,
+    /// Folder for cert.pem and key.pem; nothing is overwritten
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CertsRenew {
+    #[command(flatten)]
+    pub(crate) authority: AuthorityDir,
+    /// Serial number or SHA-256 fingerprint of the certificate
+    #[arg(long, value_name = "HEX")]
+    pub(crate) certificate: CertificateRef,
+    /// New signing request of the system, if it makes its own keys
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csr: Option<PathBuf>,
+    /// Days for which it is valid
+    #[arg(long)]
+    pub(crate) days: Option<u32>,
+    /// Folder for cert.pem and key.pem; nothing is overwritten
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CertsRevoke {
+    #[command(flatten)]
+    pub(crate) authority: AuthorityDir,
+    /// Serial number or SHA-256 fingerprint of the certificate
+    #[arg(long, value_name = "HEX")]
+    pub(crate) certificate: CertificateRef,
+    /// unspecified, key_compromise, affiliation_changed, superseded, cessation_of_operation or privilege_withdrawn
+    #[arg(long, default_value = "unspecified")]
+    pub(crate) reason: Reason,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CertsCrl {
+    #[command(flatten)]
+    pub(crate) authority: AuthorityDir,
+    /// From now on, days for which each list holds
+    #[arg(long)]
+    pub(crate) days: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CertsList {
+    #[command(flatten)]
+    pub(crate) authority: AuthorityDir,
+    /// Only those that are not revoked and end within so many days
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) ending_within: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn wrong_usage_is_refused() {
+        let rows: [&[&str]; 6] = [
+            &["demo", "--port", "65534"],
+            &["demo", "--port", "0"],
+            &["serve"],
+            &["certs", "issue", "--dir", "ca", "--out", "o"],
+            &["certs", "issue", "--dir", "ca", "--out", "o", "--system", "a.b", "--server", "x"],
+            &["certs", "revoke", "--dir", "ca", "--certificate", "zz"],
+        ];
+        for row in rows {
+            assert!(Cli::try_parse_from(["sluice"].iter().chain(row)).is_err(), "{row:?}");
+        }
+    }
+}

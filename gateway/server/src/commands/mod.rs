@@ -1,0 +1,30 @@
+//! The commands, one file each.
+
+mod certs;
+mod check;
+mod ledger;
+mod serve;
+
+use std::process::ExitCode;
+
+use crate::cli::Command;
+use crate::failure::Outcome;
+use crate::{demo, stand_in};
+
+/// Runs a command.
+///
+/// # Errors
+/// Why it did not end well, with its exit code.
+pub(crate) fn run(command: Command) -> Outcome {
+    match command {
+        Command::Demo(given) => demo::run(&given),
+        Command::Serve(given) => serve::run(&given),
+        Command::Check(given) => check::run(&given),
+        Command::Ledger(given) => ledger::run(given),
+        Command::Certs(given) => certs::run(given),
+        Command::StandIn => {
+            stand_in::run()?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

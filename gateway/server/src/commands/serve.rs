@@ -1,0 +1,18 @@
+//! `sluice serve`.
+
+use std::process::ExitCode;
+
+use crate::cli::Serve;
+use crate::failure::Outcome;
+use crate::service::{self, Manner};
+use crate::logs;
+
+pub(crate) fn run(given: &Serve) -> Outcome {
+    let loaded = sluice_config::load(&given.config)?;
+    logs::start(&loaded.settings.log)?;
+    for warning in &loaded.catalogue.warnings {
+        tracing::warn!("{warning}");
+    }
+    service::run(loaded, Manner { ready: || Ok(()), ends_at_hang_up: false })?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,70 @@
+//! How a command ends when it does not end well: a sentence on standard error and an exit code.
+
+use std::io;
+use std::process::ExitCode;
+
+use sluice_certs::CertsError;
+use sluice_config::Faults;
+
+/// Exit code of a command that failed while it ran.
+pub(crate) const FAILED: u8 = 1;
+/// Exit code of an invalid configuration (`EX_CONFIG` of sysexits.h).
+pub(crate) const CONFIGURATION: u8 = 78;
+
+/// Why a command did not end well.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The configuration is not valid.
+    Configuration(Faults),
+    /// Anything else.
+    Failed(anyhow::Error),
+}
+
+/// What a command ends with.
+pub(crate) type Outcome = Result<ExitCode, Failure>;
+
+impl From<Faults> for Failure {
+    fn from(faults: Faults) -> Self {
+        Self::Configuration(faults)
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<CertsError> for Failure {
+    fn from(error: CertsError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Failure {
+    /// Tells a person, and gives the exit code.
+    pub(crate) fn report(self) -> ExitCode {
+        match self {
+            Self::Configuration(faults) => {
+                eprintln!("{faults}");
+                ExitCode::from(CONFIGURATION)
+            }
+            // The reader of our output has closed it, as `head` does: nobody is left to tell.
+            Self::Failed(error) if is_closed_output(&error) => ExitCode::SUCCESS,
+            Self::Failed(error) => {
+                eprintln!("sluice: {error:#}");
+                ExitCode::from(FAILED)
+            }
+        }
+    }
+}
+
+fn is_closed_output(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

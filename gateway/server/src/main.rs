@@ -1,0 +1,33 @@
+//! The binary `sluice`: reads configuration, builds the exchange, runs it, drains it. How a request
+//! is decided and answered stands in the crates below.
+
+mod cli;
+mod clock;
+mod commands;
+mod demo;
+mod failure;
+mod logs;
+mod ops;
+mod output;
+mod plain_http;
+mod process_metrics;
+mod running;
+mod service;
+mod signals;
+mod stand_in;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::Cli;
+use failure::Failure;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    // Fails only if a provider stands already, and nothing ran before this line.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    commands::run(Cli::parse().command).unwrap_or_else(Failure::report)
+}
