@@ -11,7 +11,7 @@ use crate::layout::{Condition, Layout, NodeIx, Records, Source};
 
 pub use row::{Cell, Row};
 
-use walk::{Part, Walk};
+use walk::{Member, Part, Walk};
 
 /// Deepest nesting of a part of an answer that is skipped.
 pub const DEPTH_MAX: usize = 64;
@@ -87,6 +87,8 @@ struct Reading<'a, 'f> {
     envelope: Vec<Seen<'a>>,
     record: Vec<Seen<'a>>,
     cells: Vec<Option<Cell<'a>>>,
+    /// Members of the first record, in order.
+    members: Vec<Member<'a>>,
     records: usize,
     fault: Option<BadAnswer>,
     on_record: &'f mut dyn FnMut(&Row<'_>) -> Result<(), BadAnswer>,
@@ -115,6 +117,7 @@ impl<'a, 'f> Reading<'a, 'f> {
             envelope: vec![Seen::Absent; layout.envelope.len()],
             record: vec![Seen::Absent; record_nodes],
             cells: vec![None; layout.sources.len()],
+            members: Vec::new(),
             records: 0,
             fault: None,
             on_record,

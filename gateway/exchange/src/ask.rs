@@ -112,6 +112,11 @@ impl QueryAsk {
     }
 }
 
+/// The values, borrowed as adapters take them.
+pub(crate) fn borrowed(values: &[(usize, String)]) -> Vec<(usize, &str)> {
+    values.iter().map(|(at, value)| (*at, value.as_str())).collect()
+}
+
 /// Positions of the values.
 pub(crate) fn set_of(values: &[(usize, String)]) -> ItemSet {
     values.iter().map(|(at, _)| *at).collect()

@@ -43,6 +43,7 @@ impl Visit<'_> {
         let purpose = facts.purpose.filter(|purpose| policy.purpose_by_code(purpose).is_some());
         let matter = facts.matter.ok().flatten().map(|matter| self.worker.tagger(self.today()).matter(matter));
         Entry {
+            view: &self.view,
             peer: self.peer,
             system,
             request_id: self.request_id,

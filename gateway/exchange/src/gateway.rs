@@ -100,7 +100,7 @@ impl Gateway {
         });
         let make = {
             let shared = Arc::clone(&shared);
-            move |context: WorkerContext| make_worker(&shared, context)
+            move |context: WorkerContext| make_worker(&shared, &context)
         };
         let workers = Workers::start(listener, make)?;
         let keeper = Keeper::start(usage, usage_file, shared.ledger.clone())?;
@@ -135,7 +135,7 @@ impl Gateway {
     }
 }
 
-fn make_worker(shared: &Arc<Shared>, context: WorkerContext) -> Worker {
+fn make_worker(shared: &Arc<Shared>, context: &WorkerContext) -> Worker {
     let worker = u16::try_from(context.ix.0).unwrap_or(u16::MAX);
     let recorder = Recorder::new(&shared.ledger, worker);
     if let Some(drive) = recorder.drive() {
@@ -199,7 +199,9 @@ impl Watch {
     pub(crate) fn figures(&self) -> Figures {
         let tallies = self.shared.tallies.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut figures = Figures::default();
-        tallies.iter().for_each(|tally| figures.add(&tally.snapshot()));
+        for tally in &tallies {
+            figures.add(&tally.snapshot());
+        }
         figures
     }
 

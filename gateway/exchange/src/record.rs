@@ -28,6 +28,7 @@ const FLAG_SELECTION: u16 = 1;
 
 /// What is known of a call when it is recorded; fields stay empty where a check failed before them.
 pub(crate) struct Entry<'e> {
+    pub(crate) view: &'e View,
     pub(crate) peer: &'e Peer,
     pub(crate) system: SystemIx,
     pub(crate) request_id: Uuid,
@@ -123,7 +124,7 @@ impl Recorder {
     ///
     /// # Errors
     /// When the ledger takes no records: the call is refused before any provider hears of it.
-    pub(crate) fn open(&self, view: &View, entry: &Entry<'_>, verdict: &Verdict<'_>, epoch: u16) -> Result<Opening, Closed> {
+    pub(crate) fn open(&self, entry: &Entry<'_>, verdict: &Verdict<'_>, epoch: u16) -> Result<Opening, Closed> {
         let tags = match verdict {
             Verdict::Permit { subjects, .. } => tags_of(subjects),
             Verdict::Deny(_) => Vec::new(),
@@ -131,7 +132,7 @@ impl Recorder {
         let (inline, further) = tags.split_at(tags.len().min(SUBJECTS_INLINE_MAX));
         let total = u32::try_from(tags.len()).unwrap_or(u32::MAX);
         let inline = SubjectTags { key_epoch: epoch, total, part: 0, tags: TagList::Given(inline) };
-        let access = self.append(|key, out| self.encode_access(view, entry, verdict, (key, inline), out))?;
+        let access = self.append(|key, out| self.encode_access(entry, verdict, (key, inline), out))?;
         let rest = self.continue_with(access.key(), further, (epoch, total))?;
         Ok(Opening { access, rest })
     }
@@ -178,8 +179,10 @@ impl Recorder {
         });
     }
 
-    fn encode_access(&self, view: &View, entry: &Entry<'_>, verdict: &Verdict<'_>, (key, subjects): (RequestKey, SubjectTags<'_>), out: &mut Vec<u8>) {
-        let policy = &view.snapshot.policy;
+    fn encode_access(
+        &self, entry: &Entry<'_>, verdict: &Verdict<'_>, (key, subjects): (RequestKey, SubjectTags<'_>), out: &mut Vec<u8>,
+    ) {
+        let policy = &entry.view.snapshot.policy;
         let system = policy.system(entry.system);
         let resource = entry.resource.and_then(|ix| policy.resource(ix));
         let provider = resource.and_then(|resource| policy.party(resource.provider));

@@ -28,12 +28,12 @@ const X_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 /// Body of an answer: one piece, whose end is noticed.
 pub(crate) struct Reply {
     data: Option<Bytes>,
-    on_end: Option<Box<OnEnd>>,
+    on_end: Box<OnEnd>,
 }
 
 impl Reply {
-    pub(crate) fn new(data: Bytes, on_end: Option<Box<OnEnd>>) -> Self {
-        Self { data: (!data.is_empty()).then_some(data), on_end }
+    pub(crate) fn new(data: Bytes, on_end: OnEnd) -> Self {
+        Self { data: (!data.is_empty()).then_some(data), on_end: Box::new(on_end) }
     }
 }
 
@@ -57,9 +57,7 @@ impl Body for Reply {
 impl Drop for Reply {
     /// The body has been handed to the connection, or the caller went away before that.
     fn drop(&mut self) {
-        if let Some(mut on_end) = self.on_end.take() {
-            on_end.is_aborted = self.data.is_some();
-        }
+        self.on_end.is_aborted = self.data.is_some();
     }
 }
 

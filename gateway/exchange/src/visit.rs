@@ -142,7 +142,7 @@ impl<'v> Visit<'v> {
             self.worker.summaries.note(refusal.code, &self.peer.fingerprint);
             return self.refused(template, &beyond, &Beside { durable: None, standing });
         }
-        let opening = self.worker.recorder().open(&self.view, entry, &Verdict::Deny(refusal.code), 0);
+        let opening = self.worker.recorder().open(entry, &Verdict::Deny(refusal.code), 0);
         let opened = match opening {
             Ok(opening) => opening.durable().await,
             Err(closed) => Err(closed),
@@ -162,7 +162,7 @@ impl<'v> Visit<'v> {
     }
 
     /// The same for a request whose end is already being watched.
-    pub(crate) fn problem(&self, refusal: &Refusal, beside: &Beside, mut on_end: Box<OnEnd>) -> Response<Reply> {
+    pub(crate) fn problem(&self, refusal: &Refusal, beside: &Beside, mut on_end: OnEnd) -> Response<Reply> {
         let (status, mut headers) = respond::begin(problem::status(refusal), &self.request_id);
         let lang = self.lang();
         problem::set_headers(refusal, lang, &mut headers);
@@ -176,7 +176,7 @@ impl<'v> Visit<'v> {
         on_end.status = status.as_u16();
         on_end.code = refusal.code.as_str();
         on_end.bytes = document.len() as u64;
-        respond::finish((status, headers), Reply::new(document, Some(on_end)))
+        respond::finish((status, headers), Reply::new(document, on_end))
     }
 
     /// An answer that concerns no one: keys, metadata, catalogue.
@@ -189,13 +189,13 @@ impl<'v> Visit<'v> {
         let mut on_end = self.on_end(template, None);
         on_end.status = status.as_u16();
         on_end.bytes = body.len() as u64;
-        respond::finish((status, headers), Reply::new(body, Some(on_end)))
+        respond::finish((status, headers), Reply::new(body, on_end))
     }
 
     /// Watches the end of this request's answer. Until an answer says otherwise, the caller went
     /// away (499, as other gateways count it).
-    pub(crate) fn on_end(&self, route: &'static str, access: Option<RequestKey>) -> Box<OnEnd> {
-        Box::new(OnEnd {
+    pub(crate) fn on_end(&self, route: &'static str, access: Option<RequestKey>) -> OnEnd {
+        OnEnd {
             worker: self.worker.clone(),
             access,
             route,
@@ -207,6 +207,6 @@ impl<'v> Visit<'v> {
             bytes: 0,
             rows: 0,
             is_aborted: true,
-        })
+        }
     }
 }

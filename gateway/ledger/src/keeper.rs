@@ -14,7 +14,7 @@ use crate::segment;
 use crate::shared::{Harvest, Shared, Spare};
 use crate::state::lock;
 use crate::tiles::{self, TileId};
-use crate::tree::{Frontier, TreeHead};
+use crate::tree::TreeHead;
 
 /// Zero-filled segments to have in store; fewer means the state is low.
 pub(crate) const SPARES_WANTED: usize = 2;
@@ -63,7 +63,6 @@ pub(crate) fn keep_spares(shared: &Shared) {
 /// See the module.
 pub(crate) struct Keeper {
     shared: Arc<Shared>,
-    frontier: Frontier,
     harvested: Harvest,
     /// Partial tiles on disk, to be removed when wider ones stand.
     partials: Vec<(TileId, usize)>,
@@ -73,13 +72,9 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// `frontier` stands where the tiles stand.
-    pub(crate) fn new(shared: Arc<Shared>, frontier: Frontier) -> Self {
-        let head = TreeHead {
-            size: frontier.size(),
-            root: frontier.root(),
-        };
-        let (active_at, active_size) = (clock::now(), frontier.size());
+    /// `head` is where the tiles stand.
+    pub(crate) fn new(shared: Arc<Shared>, head: TreeHead) -> Self {
+        let (active_at, active_size) = (clock::now(), head.size);
         let clock_offset_us = clock_offset_us(&shared);
         let harvested = Harvest {
             leaves: Vec::new(),
@@ -88,7 +83,6 @@ impl Keeper {
         let partials = tiles::partial_ids(shared.covered_size.load(Ordering::Acquire));
         Self {
             shared,
-            frontier,
             harvested,
             partials,
             active_at,
@@ -132,7 +126,7 @@ impl Keeper {
         true
     }
 
-    /// Takes what became durable and folds it into frontier and tiles.
+    /// Takes what became durable and folds it into the tiles.
     fn harvest(&mut self) {
         {
             let mut harvest = lock(&self.shared.harvest);
@@ -143,7 +137,6 @@ impl Keeper {
         let shared = Arc::clone(&self.shared);
         let mut tiles = lock(&shared.tiles);
         for leaf in &self.harvested.leaves {
-            self.frontier.push(*leaf);
             let stored = tiles.push(*leaf, |id, hashes| {
                 tiles::write(&*shared.storage, id, hashes)
             });
@@ -163,14 +156,11 @@ impl Keeper {
 
     /// Signs and stores a checkpoint if the log grew.
     fn sign(&mut self) {
-        let head = TreeHead {
-            size: self.frontier.size(),
-            root: self.frontier.root(),
-        };
+        let head = self.harvested.head;
         if head.size == self.shared.covered_size.load(Ordering::Acquire) {
             return;
         }
-        if head != self.harvested.head {
+        if lock(&self.shared.tiles).head().ok() != Some(head) {
             // Two computations of one root differ: memory is damaged, and nothing may be signed any more.
             self.shared.gate.close(crate::state::Closed::Poisoned);
             tracing::error!("the tree in memory disagrees with itself: no checkpoint is signed");

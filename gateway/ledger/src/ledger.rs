@@ -84,7 +84,7 @@ impl Ledger {
         };
         let (shared, position) = share(options, storage, marks, recovered);
         let shared = Arc::new(shared);
-        let keeper = Keeper::new(Arc::clone(&shared), position.frontier.clone());
+        let keeper = Keeper::new(Arc::clone(&shared), head);
         let writer = Writer::new(
             Arc::clone(&shared),
             position,

@@ -6,7 +6,7 @@ use std::io;
 
 use crate::hash::Hash;
 use crate::storage::{Storage, read_small};
-use crate::tree::Frontier;
+use crate::tree::{self, Frontier, TreeHead};
 
 /// Hashes of a full tile.
 pub(crate) const TILE_WIDTH: usize = 256;
@@ -29,14 +29,26 @@ pub(crate) struct Tiles {
 }
 
 impl Tiles {
-    /// Adds a leaf hash; `on_full` gets each tile that this completes.
+    /// Size and root, from the right edge alone.
+    pub(crate) fn head(&self) -> Result<TreeHead, TileMissing> {
+        let root = tree::root(self.size, |level, at| {
+            self.node(level, at, |id| Err(TileMissing(id)))
+        })?;
+        Ok(TreeHead {
+            size: self.size,
+            root,
+        })
+    }
+
+    /// Adds a leaf hash; `on_full` gets each tile that this completes. The edge in memory stays right if it fails;
+    /// its first error is returned.
     pub(crate) fn push<E>(
         &mut self,
         leaf: Hash,
         mut on_full: impl FnMut(TileId, &[Hash]) -> Result<(), E>,
     ) -> Result<(), E> {
         self.size += 1;
-        let mut carried = leaf;
+        let (mut carried, mut result) = (leaf, Ok(()));
         for level in 0..TILE_HEIGHT {
             let Some(row) = self.row(level) else { break };
             row.push(carried);
@@ -52,9 +64,9 @@ impl Tiles {
                 *row = full;
                 row.clear();
             }
-            done?;
+            result = result.and(done);
         }
-        Ok(())
+        result
     }
 
     fn row(&mut self, level: u8) -> Option<&mut Vec<Hash>> {

@@ -34,9 +34,7 @@ pub enum BodyFault {
 impl From<BodyFault> for Refusal {
     fn from(fault: BodyFault) -> Self {
         match fault {
-            BodyFault::TooLarge { bytes_max } => {
-                Self::new(Code::RequestTooLarge).with(Fact::Limit(bytes_max as u64))
-            }
+            BodyFault::TooLarge { bytes_max } => Self::new(Code::RequestTooLarge).with(Fact::Limit(bytes_max as u64)),
             BodyFault::Timeout => Self::new(Code::RequestTimeout),
             BodyFault::Broken => Self::fault(Code::RequestMalformed, Fault::BodyBroken),
         }

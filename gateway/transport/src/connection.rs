@@ -205,7 +205,11 @@ impl Plan {
         }
         self.is_due = false;
         let now = clock::now();
-        if conn.is_finishing() { self.step_finishing(now, conn, timeouts) } else { self.step_serving(now, conn, timeouts) }
+        if conn.is_finishing() {
+            self.step_finishing(now, conn, timeouts)
+        } else {
+            self.step_serving(now, conn, timeouts)
+        }
     }
 
     fn step_serving(&mut self, now: Instant, conn: &Conn, timeouts: &Timeouts) -> Step {

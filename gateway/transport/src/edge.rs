@@ -7,7 +7,7 @@
 //! Some heads never reach these rules because hyper answers them with a bare status and closes:
 //! bytes that are no request (400), a transfer coding that does not end in `chunked` or stands in
 //! HTTP/1.0 (400), a `Content-Length` that is no number or differs from another (400), more than
-//! 100 headers or more than 64 KiB (431). They are counted in
+//! 100 headers, or a head that does not fit into the buffer of about 64 KiB (431). They are counted in
 //! [`Snapshot::bare_malformed`](crate::Snapshot::bare_malformed) and `bare_too_large`. Two more
 //! hyper repairs silently, and the `framing` module finds them in the raw bytes.
 //!

@@ -101,12 +101,7 @@ pub struct BodyLimits {
 
 impl Default for BodyLimits {
     fn default() -> Self {
-        Self {
-            bytes_max: 1024 * 1024,
-            total: Duration::from_mins(1),
-            idle: Duration::from_secs(10),
-            rate_min: 1024,
-        }
+        Self { bytes_max: 1024 * 1024, total: Duration::from_mins(1), idle: Duration::from_secs(10), rate_min: 1024 }
     }
 }
 

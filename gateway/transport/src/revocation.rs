@@ -71,8 +71,7 @@ impl Revocations {
     pub fn load(files: &[PathBuf], cas: &[CertificateDer<'_>]) -> Result<Self, RevocationError> {
         let mut all = Self::default();
         for path in files {
-            let pem = std::fs::read(path)
-                .map_err(|source| RevocationError::Read { path: path.clone(), source })?;
+            let pem = std::fs::read(path).map_err(|source| RevocationError::Read { path: path.clone(), source })?;
             all.add_pem(&pem, cas).map_err(|fault| RevocationError::List { path: path.clone(), fault })?;
         }
         Ok(all)

@@ -84,7 +84,8 @@ impl TlsMaterial {
             roots.add(authority.clone()).map_err(|_| content(ca, MaterialFault::BadCertificate))?;
         }
         let private = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| content(key, MaterialFault::NoKey))?;
-        let signer = provider.key_provider.load_private_key(private).map_err(|_| content(key, MaterialFault::BadKey))?;
+        let signer =
+            provider.key_provider.load_private_key(private).map_err(|_| content(key, MaterialFault::BadKey))?;
         let certified = CertifiedKey::new(chain, signer);
         match certified.keys_match() {
             Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {}
@@ -106,10 +107,9 @@ impl TlsMaterial {
     /// # Errors
     /// If the authorities cannot serve as trust anchors.
     pub fn server_config(&self) -> Result<Arc<ServerConfig>, rustls::Error> {
-        let verifier =
-            WebPkiClientVerifier::builder_with_provider(Arc::clone(&self.roots), Arc::clone(&self.provider))
-                .build()
-                .map_err(|error| rustls::Error::General(error.to_string()))?;
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(&self.roots), Arc::clone(&self.provider))
+            .build()
+            .map_err(|error| rustls::Error::General(error.to_string()))?;
         let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_protocol_versions(&[&TLS13, &TLS12])?
             .with_client_cert_verifier(verifier)

@@ -104,8 +104,7 @@ impl Workers {
         let addr = sockets.first().and_then(|socket| socket.local_addr().ok()).unwrap_or(spec.addr);
         let shared = Arc::new(Shared { rules: spec.rules, limits: spec.limits, tls: spec.tls });
         let (drain, watching) = watch::channel(None);
-        let mut workers =
-            Self { addr, phase: PhaseFlag::default(), drain, threads: Vec::new(), metrics: Vec::new() };
+        let mut workers = Self { addr, phase: PhaseFlag::default(), drain, threads: Vec::new(), metrics: Vec::new() };
         let (ready, started) = sync_channel(spec.workers);
         for (ix, socket) in sockets.into_iter().enumerate() {
             let seat = Seat {
@@ -127,9 +126,9 @@ impl Workers {
         }
         drop(ready);
         for _ in 0..spec.workers {
-            let (worker, outcome) = started.recv().unwrap_or_else(|_| {
-                (WorkerIx(0), Err(io::Error::other("the worker ended while it started")))
-            });
+            let (worker, outcome) = started
+                .recv()
+                .unwrap_or_else(|_| (WorkerIx(0), Err(io::Error::other("the worker ended while it started"))));
             outcome.map_err(|source| StartError::Worker { worker, source })?;
         }
         Ok(workers)

@@ -11,6 +11,9 @@ use crate::layout::{Node, NodeIx, Records, Tree};
 
 use super::{Reading, Seen, is_too_deep};
 
+/// Most members of a record whose order is remembered.
+const MEMBERS_MAX: usize = 512;
+
 /// Which tree a node belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
@@ -84,7 +87,13 @@ impl<'a> Visitor<'a> for Walk<'_, 'a, '_> {
     fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<(), A::Error> {
         self.mark(Seen::Object);
         let here = self.here();
-        while let Some(known) = map.next_key_seed(Name(here))? {
+        let is_record = self.part == Part::Record && self.node == 0;
+        for position in 0.. {
+            let expected = if is_record { self.reading.members.get(position).copied() } else { None };
+            let Some((name, known)) = map.next_key_seed(Name { here, expected })? else { break };
+            if is_record && self.reading.members.len() == position && position < MEMBERS_MAX {
+                self.reading.members.push((name, known));
+            }
             match known {
                 None => map.next_value_seed(self.skip())?,
                 Some(node) if self.reading.is_new(self.part, node) => map.next_value_seed(self.child(node))?,
@@ -190,24 +199,46 @@ impl<'a> DeserializeSeed<'a> for Skip<'_, 'a, '_> {
 }
 
 /// A member's name, decoded, looked up among the names of interest.
-struct Name<'n>(Option<&'n Node>);
+///
+/// Records of one answer mostly have the same members in the same order, so the name that stood here
+/// in the first record is compared before the tree is asked.
+struct Name<'n, 'a> {
+    here: Option<&'n Node>,
+    expected: Option<Member<'a>>,
+}
 
-impl<'a> DeserializeSeed<'a> for Name<'_> {
-    type Value = Option<NodeIx>;
+/// A name as it stands in the text (empty where it is escaped) and the node it leads to.
+pub(super) type Member<'a> = (&'a str, Option<NodeIx>);
+
+impl Name<'_, '_> {
+    fn look_up(&self, name: &str) -> Option<NodeIx> {
+        self.here.and_then(|node| node.child(name))
+    }
+}
+
+impl<'a> DeserializeSeed<'a> for Name<'_, 'a> {
+    type Value = Member<'a>;
 
     fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for Name<'_> {
-    type Value = Option<NodeIx>;
+impl<'a> Visitor<'a> for Name<'_, 'a> {
+    type Value = Member<'a>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a member's name")
     }
 
+    fn visit_borrowed_str<E: Error>(self, name: &'a str) -> Result<Self::Value, E> {
+        match self.expected {
+            Some(expected) if expected.0 == name && !name.is_empty() => Ok(expected),
+            _ => Ok((name, self.look_up(name))),
+        }
+    }
+
     fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.and_then(|node| node.child(name)))
+        Ok(("", self.look_up(name)))
     }
 }

@@ -88,7 +88,7 @@ pub(crate) struct IssuerKey {
 
 /// Someone whose tokens are accepted.
 pub struct Issuer {
-    pub(crate) issuer: String,
+    pub(crate) iss: String,
     pub(crate) audience: String,
     pub(crate) keys: Vec<IssuerKey>,
 }
@@ -131,7 +131,7 @@ impl Issuer {
         if keys.is_empty() {
             return Err(KeyError::JwkSet);
         }
-        Ok(Self { issuer: issuer.to_owned(), audience: audience.to_owned(), keys })
+        Ok(Self { iss: issuer.to_owned(), audience: audience.to_owned(), keys })
     }
 }
 

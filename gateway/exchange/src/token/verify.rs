@@ -84,7 +84,7 @@ fn check(rules: &TokenRules, token: &[u8]) -> Result<Verified, Fault> {
         return Err(Fault::TokenAlgorithm);
     }
     let claims: Presented = decode(payload).map_err(|_| Fault::TokenClaims)?;
-    let issuer = rules.issuers.iter().find(|issuer| issuer.issuer == claims.iss).ok_or(Fault::TokenIssuer)?;
+    let issuer = rules.issuers.iter().find(|issuer| issuer.iss == claims.iss).ok_or(Fault::TokenIssuer)?;
     // URL_SAFE_NO_PAD refuses padding and stray bits, so a re-encoded signature is another token.
     let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| Fault::TokenForm)?;
     let mut keys = issuer.keys.iter().filter(|key| header.kid.as_ref().is_none_or(|kid| *kid == key.kid));

@@ -226,3 +226,18 @@ fn checkpoint_is_read_and_verified_by_the_oracle() {
         "the key outlives the process"
     );
 }
+
+#[test]
+fn tiles_that_cannot_be_written_leave_the_tree_right() {
+    let (mut tiles, mut frontier) = (Tiles::default(), Frontier::new());
+    let mut failures = 0;
+    for index in 0..70_000 {
+        let hash = leaf_hash(&leaf(index));
+        frontier.push(hash);
+        failures += u32::from(tiles.push(hash, |_, _| Err("disk full")).is_err());
+    }
+    assert_eq!(
+        (failures, tiles.head().unwrap().root),
+        (273, frontier.root())
+    );
+}

@@ -47,7 +47,9 @@ fn check_decoded(segment: &[u8], origin: Origin) -> Result<(), Fault> {
 }
 
 fn decodes_again(segment: &[u8]) -> bool {
-    segment.windows(3).any(|three| matches!(three, [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit()))
+    segment
+        .windows(3)
+        .any(|three| matches!(three, [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit()))
 }
 
 /// `None` if a `%` is not followed by two hexadecimal digits, or if what was sent unencoded is not ASCII.
@@ -61,7 +63,8 @@ fn decode(segment: &[u8]) -> Option<Vec<u8>> {
             continue;
         }
         let (digits, tail) = rest.split_at_checked(2)?;
-        let text = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+        let text =
+            std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
         out.push(u8::from_str_radix(text, 16).ok()?);
         rest = tail;
     }

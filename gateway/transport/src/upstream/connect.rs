@@ -26,9 +26,7 @@ pub(super) enum Stream {
 
 /// Connects within the endpoint's connect limit. Cancel safe.
 pub(super) async fn connect(endpoint: &Endpoint) -> Result<Stream, UnreachableKind> {
-    timeout(endpoint.limits.connect, connect_unbounded(endpoint))
-        .await
-        .unwrap_or(Err(UnreachableKind::ConnectTimeout))
+    timeout(endpoint.limits.connect, connect_unbounded(endpoint)).await.unwrap_or(Err(UnreachableKind::ConnectTimeout))
 }
 
 async fn connect_unbounded(endpoint: &Endpoint) -> Result<Stream, UnreachableKind> {

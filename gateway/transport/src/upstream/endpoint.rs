@@ -89,8 +89,7 @@ impl ClientTls {
         let mut config = match identity {
             None => builder.with_no_client_auth(),
             Some((cert, key)) => {
-                let private =
-                    PrivateKeyDer::from_pem_file(key).map_err(|_| ClientTlsError::Identity(key.into()))?;
+                let private = PrivateKeyDer::from_pem_file(key).map_err(|_| ClientTlsError::Identity(key.into()))?;
                 builder
                     .with_client_auth_cert(certificates(cert)?, private)
                     .map_err(|_| ClientTlsError::Identity(cert.into()))?

@@ -1,0 +1,114 @@
+//! 查询服务: the granted fields of the records that a key names.
+
+use http::Response;
+use sluice_contract::{Ask, Fetched, ProviderFault};
+use sluice_domain::decision::authorize;
+use sluice_domain::{Code, Fault, Permit, Refusal, Resource};
+use sluice_ledger::{Closed, RequestKey};
+use sluice_transport::clock;
+
+use crate::ask::{QueryAsk, borrowed};
+use crate::cursor::Bound;
+use crate::disclose::{self, KeyMatch, Page, Projected};
+use crate::failure::Failure;
+use crate::respond::Reply;
+use crate::service::Admitted;
+use crate::subjects::Tag;
+use crate::visit::Visit;
+
+impl Visit<'_> {
+    /// One page of records.
+    pub(crate) async fn query(&self, admitted: &Admitted<'_>) -> Result<Response<Reply>, Failure> {
+        let Admitted { admission, resource, .. } = admitted;
+        let ask = QueryAsk::parse(&admitted.body, resource)?;
+        let permit = authorize(&self.view.snapshot.policy, admission, &ask.asked())?;
+        let page = self.page(&permit, resource, &ask)?;
+        let standing = self.limit(&permit, 1)?;
+        let subjects = self.subjects(resource, ask.filter.iter());
+        let (opening, mut run) = self.record(admitted, &permit, (standing, 1), &subjects)?;
+        let access = opening.key();
+        let called = clock::now();
+        let fetching = async {
+            let fetched = self.fetch(&permit, resource, &ask, page).await;
+            (fetched, clock::now().saturating_duration_since(called))
+        };
+        let (opened, (fetched, upstream)) = tokio::join!(opening.durable(), fetching);
+        run.on_end.upstream = upstream;
+        let Ok(opened) = opened else { return Err(Failure::Ledger(Some(Box::new(run.on_end)))) };
+        let key = KeyMatch::new(resource, &ask.filter);
+        let projected = fetched.and_then(|fetched| {
+            let mut tagger = self.worker.tagger(self.today());
+            Ok(disclose::project(&permit, resource, &fetched, (&key, page), &mut tagger)?)
+        });
+        let projected = match projected {
+            Ok(projected) => projected,
+            Err(fault) => return Err(self.unanswered(resource, fault, opened, run)),
+        };
+        run.on_end.rows = projected.rows;
+        if self.record_found(access, &subjects, &projected).await.is_err() {
+            return Err(Failure::Ledger(Some(Box::new(run.on_end))));
+        }
+        let as_of = self.as_of(resource, projected.as_of.as_deref());
+        let masked = resource.codes_of(&permit.fields().difference(permit.clear()));
+        let cursor = projected.next_offset.map(|offset| self.seal(&permit, resource, &ask, offset));
+        let body = projected.finish(cursor.as_deref(), &as_of);
+        Ok(self.answered(run, (opened, body), &as_of, Some(&masked)))
+    }
+
+    /// Records the people of an answer whom the request did not name; the answer waits for it (X02).
+    async fn record_found(&self, access: RequestKey, named: &[Tag], projected: &Projected) -> Result<(), Closed> {
+        let found: Vec<Tag> = projected.subjects.iter().filter(|tag| !named.contains(tag)).copied().collect();
+        if found.is_empty() {
+            return Ok(());
+        }
+        let epoch = self.worker.tagger(self.today()).epoch();
+        self.worker.recorder().found(access, &found, epoch).await
+    }
+
+    async fn fetch(&self, permit: &Permit, resource: &Resource, ask: &QueryAsk, page: Page) -> Result<Fetched, ProviderFault> {
+        let (adapter, _) = self.view.adapter(permit.resource()).ok_or(ProviderFault::Unreachable)?;
+        let key = borrowed(&ask.filter);
+        let request_id = self.request_id.to_string();
+        // One record more than the page shows whether there is another page.
+        let more = u32::from(page.offset.saturating_add(page.limit) < page.chain_max);
+        let ask = Ask {
+            items: permit.fields().union(permit.key()),
+            limit: page.limit + more,
+            offset: page.offset,
+            ..self.ask(resource, &key, &request_id)
+        };
+        adapter.fetch(permit, &ask).await
+    }
+
+    fn page(&self, permit: &Permit, resource: &Resource, ask: &QueryAsk) -> Result<Page, Refusal> {
+        let rows_max = self.worker.shared.settings.rows_max;
+        let chain_max = permit.limits().rows_per_call.map_or(rows_max, |rows| rows.min(rows_max)).max(1);
+        let offset = match &ask.cursor {
+            None => 0,
+            Some(cursor) => {
+                let open = |bound: &Bound<'_>| self.worker.shared.cursors.open(bound, cursor, self.now_s);
+                self.bound(permit, resource, ask, open)?
+            }
+        };
+        // A grant narrowed since the cursor was made leaves nothing to go on with.
+        let left = chain_max.checked_sub(offset).filter(|left| *left > 0);
+        let left = left.ok_or_else(|| Refusal::fault(Code::RequestCursor, Fault::CursorForeign))?;
+        Ok(Page { offset, limit: ask.limit.min(left), chain_max })
+    }
+
+    fn seal(&self, permit: &Permit, resource: &Resource, ask: &QueryAsk, offset: u32) -> String {
+        self.bound(permit, resource, ask, |bound| self.worker.shared.cursors.seal(bound, offset, self.now_s))
+    }
+
+    fn bound<T>(&self, permit: &Permit, resource: &Resource, ask: &QueryAsk, with: impl FnOnce(&Bound<'_>) -> T) -> T {
+        let policy = &self.view.snapshot.policy;
+        let grant = permit.grant().and_then(|grant| policy.grant(grant));
+        with(&Bound {
+            party: self.party_key(),
+            grant: grant.map_or("", |grant| grant.id.as_str()),
+            resource: resource.code.as_str(),
+            filter: &ask.filter,
+            fields: permit.fields(),
+        })
+    }
+}
