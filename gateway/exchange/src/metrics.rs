@@ -1,5 +1,6 @@
 //! The metrics page: Prometheus text format 0.0.4, names of `conventions.md`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sluice_ledger::{FSYNC_BOUNDS_US, Metrics, State};
@@ -68,13 +69,16 @@ fn requests(page: &mut Page, figures: &Figures) {
     sorted.sort_by(|a, b| a.0.cmp(b.0));
     for (labels, count) in sorted {
         let status = labels.status.to_string();
-        let outcome = if labels.code == "ok" { "answered" } else { "refused" };
-        page.line(
-            name,
-            &[("route", labels.route), ("status", &status), ("code", labels.code), ("party", &labels.party), ("outcome", outcome)],
-            count,
-        );
+        let labels = [
+            ("route", labels.route),
+            ("method", labels.method),
+            ("code", status.as_str()),
+            ("party", labels.party.as_str()),
+            ("outcome", labels.outcome),
+        ];
+        page.line(name, &labels, count);
     }
+    decisions(page, figures);
     let histogram = |page: &mut Page, name: &str, help: &str, of: &crate::tally::Histogram| {
         page.histogram(name, help, (&DURATION_BOUNDS_US, &of.counts), of.sum_us);
     };
@@ -86,6 +90,34 @@ fn requests(page: &mut Page, figures: &Figures) {
     page.single(("sluice_jwt_cache_misses_total", "counter"), "Tokens whose signature was checked.", misses);
     page.single(("sluice_jwt_cache_entries", "gauge"), "Verified tokens remembered.", entries);
     page.single(("sluice_answers_aborted_total", "counter"), "Answers whose caller went away.", figures.aborted);
+}
+
+/// The same counts by what operators alert on.
+fn decisions(page: &mut Page, figures: &Figures) {
+    let mut by_outcome: BTreeMap<&str, u64> = BTreeMap::new();
+    for (labels, count) in figures.requests.iter().filter(|(labels, _)| labels.route.starts_with("/v1/resources/{code}/")) {
+        *by_outcome.entry(labels.outcome).or_default() += count;
+    }
+    let of = |prefixes: &'static [&'static str]| {
+        by_outcome.iter().filter(move |(outcome, _)| prefixes.iter().any(|prefix| outcome.starts_with(prefix)))
+    };
+    let name = "sluice_authn_failures_total";
+    page.head(name, "counter", "Calls on resources refused because of certificate or token.");
+    for (outcome, count) in of(&["identity."]) {
+        page.line(name, &[("reason", outcome)], count);
+    }
+    let name = "sluice_authz_decisions_total";
+    page.head(name, "counter", "Decided calls on resources: permitted, or refused for a reason.");
+    let permitted: u64 = of(&["ok", "provider."]).map(|(_, count)| count).sum();
+    page.line(name, &[("decision", "permit"), ("reason", "")], permitted);
+    for (outcome, count) in of(&["party.", "purpose.", "handler.", "resource.", "share.", "mode.", "matter.", "grant."]) {
+        page.line(name, &[("decision", "deny"), ("reason", outcome)], count);
+    }
+    let name = "sluice_ratelimit_rejected_total";
+    page.head(name, "counter", "Calls on resources refused by a limit.");
+    for (outcome, count) in of(&["limit."]) {
+        page.line(name, &[("policy", outcome)], count);
+    }
 }
 
 fn transport(page: &mut Page, workers: &[Transport]) {

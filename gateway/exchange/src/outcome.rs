@@ -17,6 +17,7 @@ pub(crate) struct OnEnd {
     /// The access record of a permitted call; refusals have no outcome of their own.
     pub(crate) access: Option<RequestKey>,
     pub(crate) route: &'static str,
+    pub(crate) method: &'static str,
     pub(crate) status: u16,
     /// Stable code of a refusal or failure, else empty.
     pub(crate) code: &'static str,
@@ -46,8 +47,9 @@ impl Drop for OnEnd {
         }
         self.worker.count(&Answered {
             route: self.route,
+            method: self.method,
             status: self.status,
-            code: if self.code.is_empty() { "ok" } else { self.code },
+            outcome: if self.code.is_empty() { "ok" } else { self.code },
             party: &self.party,
             took,
             upstream: self.upstream,

@@ -32,7 +32,7 @@ impl Visit<'_> {
             let fetched = self.fetch(&permit, resource, &ask, page).await;
             (fetched, clock::now().saturating_duration_since(called))
         };
-        let (opened, (fetched, upstream)) = tokio::join!(opening.durable(), fetching);
+        let (opened, (fetched, upstream)) = tokio::join!(opening.durable(self.deadline()), fetching);
         run.on_end.upstream = upstream;
         let Ok(opened) = opened else { return Err(Failure::Ledger(Some(Box::new(run.on_end)))) };
         let key = KeyMatch::new(resource, &ask.filter);
@@ -62,7 +62,7 @@ impl Visit<'_> {
             return Ok(());
         }
         let epoch = self.worker.tagger(self.today()).epoch();
-        self.worker.recorder().found(access, &found, epoch).await
+        self.worker.recorder().found(access, &found, epoch, self.deadline()).await
     }
 
     async fn fetch(&self, permit: &Permit, resource: &Resource, ask: &QueryAsk, page: Page) -> Result<Fetched, ProviderFault> {

@@ -6,6 +6,7 @@
 //! citizen enters the ledger in clear.
 
 use std::rc::Rc;
+use std::time::Instant;
 
 use http::Method;
 use sluice_domain::{Code, Permit, ResourceIx, ShareType, SystemIx};
@@ -72,17 +73,21 @@ impl Opening {
         self.access.key()
     }
 
-    /// Waits until the record and its continuations are durable. Cancel safe: the records are
-    /// committed either way.
+    /// Waits until the record and its continuations are durable, until `deadline` at the latest.
+    /// Cancel safe: the records are committed either way.
     ///
     /// # Errors
-    /// When the ledger did not take them; nothing may be disclosed then.
-    pub(crate) async fn durable(self) -> Result<Opened, Closed> {
-        let durable = self.access.await?;
-        for pending in self.rest {
-            pending.await?;
-        }
-        Ok(Opened::new(durable))
+    /// When the ledger did not take them, or a stalled disk kept them waiting too long; nothing may
+    /// be disclosed then.
+    pub(crate) async fn durable(self, deadline: Instant) -> Result<Opened, Closed> {
+        let written = async {
+            let durable = self.access.await?;
+            for pending in self.rest {
+                pending.await?;
+            }
+            Ok(Opened::new(durable))
+        };
+        tokio::time::timeout_at(deadline.into(), written).await.unwrap_or(Err(Closed::Backlog))
     }
 }
 
@@ -151,13 +156,19 @@ impl Recorder {
     ///
     /// # Errors
     /// When the ledger takes no records: nothing is disclosed then.
-    pub(crate) async fn found(&self, access: RequestKey, subjects: &[Tag], epoch: u16) -> Result<(), Closed> {
+    pub(crate) async fn found(
+        &self, access: RequestKey, subjects: &[Tag], epoch: u16, deadline: Instant,
+    ) -> Result<(), Closed> {
         let tags = tags_of(subjects);
         let total = u32::try_from(tags.len()).unwrap_or(u32::MAX);
-        for pending in self.continue_with(access, &tags, (epoch, total))? {
-            pending.await?;
-        }
-        Ok(())
+        let pending = self.continue_with(access, &tags, (epoch, total))?;
+        let written = async {
+            for pending in pending {
+                pending.await?;
+            }
+            Ok(())
+        };
+        tokio::time::timeout_at(deadline.into(), written).await.unwrap_or(Err(Closed::Backlog))
     }
 
     /// Appends the outcome; nothing waits for it.

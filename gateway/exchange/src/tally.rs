@@ -38,16 +38,17 @@ impl Histogram {
     }
 }
 
-/// Labels of a counted request: route template, status or code, party. All of them are bounded by
-/// routes, codes and the party register.
+/// Labels of a counted request, bounded by routes, known methods, codes and the party register.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct RequestLabels {
     /// Path template, or empty for paths that name nothing.
     pub route: &'static str,
+    /// HTTP method, or `other`.
+    pub method: &'static str,
     /// HTTP status.
     pub status: u16,
     /// Stable code of a refusal, or `ok`.
-    pub code: &'static str,
+    pub outcome: &'static str,
     /// Key of the calling party, or empty.
     pub party: String,
 }
@@ -92,8 +93,9 @@ pub(crate) struct Tally(Mutex<Figures>);
 /// One answered request.
 pub(crate) struct Answered<'a> {
     pub(crate) route: &'static str,
+    pub(crate) method: &'static str,
     pub(crate) status: u16,
-    pub(crate) code: &'static str,
+    pub(crate) outcome: &'static str,
     pub(crate) party: &'a str,
     pub(crate) took: Duration,
     pub(crate) upstream: Duration,
@@ -109,8 +111,9 @@ impl Tally {
         let mut figures = self.lock();
         let labels = RequestLabels {
             route: answered.route,
+            method: answered.method,
             status: answered.status,
-            code: answered.code,
+            outcome: answered.outcome,
             party: answered.party.to_owned(),
         };
         *figures.requests.entry(labels).or_default() += 1;

@@ -31,7 +31,7 @@ impl Visit<'_> {
             let judged = self.judge_all(&permit, resource, &ask.items).await;
             (judged, clock::now().saturating_duration_since(called))
         };
-        let (opened, (judged, upstream)) = tokio::join!(opening.durable(), judging);
+        let (opened, (judged, upstream)) = tokio::join!(opening.durable(self.deadline()), judging);
         run.on_end.upstream = upstream;
         let Ok(opened) = opened else { return Err(Failure::Ledger(Some(Box::new(run.on_end)))) };
         let judged = match judged {

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, header, request};
+use http::{HeaderMap, Method, Response, StatusCode, header, request};
 use hyper::body::Incoming;
 use sluice_domain::texts::Lang;
 use sluice_domain::{Code, Day, Mode, PartyIx, Refusal, SystemIx};
@@ -144,7 +144,7 @@ impl<'v> Visit<'v> {
         }
         let opening = self.worker.recorder().open(entry, &Verdict::Deny(refusal.code), 0);
         let opened = match opening {
-            Ok(opening) => opening.durable().await,
+            Ok(opening) => opening.durable(self.deadline()).await,
             Err(closed) => Err(closed),
         };
         match opened {
@@ -199,6 +199,7 @@ impl<'v> Visit<'v> {
             worker: self.worker.clone(),
             access,
             route,
+            method: known_method(&self.head.method),
             status: 499,
             code: "",
             party: self.party_key().into(),
@@ -208,5 +209,19 @@ impl<'v> Visit<'v> {
             rows: 0,
             is_aborted: true,
         }
+    }
+}
+
+/// A method as a metric label: what callers invent must not become labels.
+fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::HEAD => "HEAD",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::PATCH => "PATCH",
+        _ => "other",
     }
 }
