@@ -35,9 +35,8 @@ pub fn penalties() -> Vec<u8> {
     let unpadded: Vec<Value> = (1..=PENALTIES).map(|number| penalty(number, 0)).collect();
     let missing = PENALTIES_BYTES.saturating_sub(record_set(&unpadded).len());
     let (each, rest) = (missing / PENALTIES, missing % PENALTIES);
-    let padded: Vec<Value> = (1..=PENALTIES)
-        .map(|number| penalty(number, each + usize::from(number <= rest)))
-        .collect();
+    let padded: Vec<Value> =
+        (1..=PENALTIES).map(|number| penalty(number, each + usize::from(number <= rest))).collect();
     record_set(&padded)
 }
 
@@ -54,18 +53,14 @@ fn penalty(number: usize, padding: usize) -> Value {
 }
 
 fn record_set(records: &[Value]) -> Vec<u8> {
-    json!({ "records": records, "as_of": AS_OF })
-        .to_string()
-        .into_bytes()
+    json!({ "records": records, "as_of": AS_OF }).to_string().into_bytes()
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
 
-    use super::{
-        ENTERPRISE, PENALTIES_BYTES, PENALTY_ITEMS_GRANTED, PERSON_BYTES, penalties, person,
-    };
+    use super::{ENTERPRISE, PENALTIES_BYTES, PENALTY_ITEMS_GRANTED, PERSON_BYTES, penalties, person};
 
     #[test]
     fn answers_have_their_exact_size_and_shape() {
@@ -84,10 +79,7 @@ mod tests {
         let mut parsed: Value = serde_json::from_slice(&penalties()).unwrap();
         for record in parsed["records"].as_array_mut().unwrap() {
             let record = record.as_object_mut().unwrap();
-            assert_eq!(
-                record["TYSHXYDM"], ENTERPRISE,
-                "every record satisfies the filter"
-            );
+            assert_eq!(record["TYSHXYDM"], ENTERPRISE, "every record satisfies the filter");
             record.retain(|item, _| PENALTY_ITEMS_GRANTED.contains(&item.as_str()));
             assert_eq!(record.len(), PENALTY_ITEMS_GRANTED.len());
         }

@@ -41,9 +41,7 @@ pub struct Disk {
 /// # Errors
 /// If the directory cannot be written; the file is removed in any case.
 pub fn run(options: &Options) -> anyhow::Result<Disk> {
-    let path = options
-        .dir
-        .join(format!("fdatasync.{}", std::process::id()));
+    let path = options.dir.join(format!("fdatasync.{}", std::process::id()));
     let measured = measure(&path, options.writes);
     if path.exists() {
         std::fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
@@ -57,16 +55,11 @@ fn measure(path: &Path, writes: u32) -> anyhow::Result<Disk> {
     for index in 0..writes {
         let block = [u8::try_from(index % 251 + 1).unwrap_or(1); BLOCK_BYTES];
         let begun = clock::monotonic();
-        file.write_all_at(&block, u64::from(index) * 4096)
-            .context("write 4 KiB")?;
+        file.write_all_at(&block, u64::from(index) * 4096).context("write 4 KiB")?;
         file.sync_data().context("fdatasync")?;
         latencies.record(begun.elapsed());
     }
-    Ok(Disk {
-        writes: latencies.count(),
-        p50_us: latencies.percentile_us(50.0),
-        p99_us: latencies.percentile_us(99.0),
-    })
+    Ok(Disk { writes: latencies.count(), p50_us: latencies.percentile_us(50.0), p99_us: latencies.percentile_us(99.0) })
 }
 
 fn zero_filled(path: &Path, blocks: u32) -> std::io::Result<File> {
@@ -85,11 +78,7 @@ mod tests {
     #[test]
     fn the_file_is_gone_afterwards() {
         let dir = tempfile::tempdir().unwrap();
-        let disk = run(&Options {
-            dir: dir.path().to_owned(),
-            writes: 10,
-        })
-        .unwrap();
+        let disk = run(&Options { dir: dir.path().to_owned(), writes: 10 }).unwrap();
         assert_eq!(disk.writes, 10);
         assert!(disk.p50_us > 0.0 && disk.p99_us >= disk.p50_us, "{disk:?}");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -97,14 +86,7 @@ mod tests {
 
     #[test]
     fn a_missing_directory_is_named() {
-        let error = run(&Options {
-            dir: "/nonexistent/bench".into(),
-            writes: 10,
-        })
-        .unwrap_err();
-        assert!(
-            format!("{error:#}").contains("/nonexistent/bench"),
-            "{error:#}"
-        );
+        let error = run(&Options { dir: "/nonexistent/bench".into(), writes: 10 }).unwrap_err();
+        assert!(format!("{error:#}").contains("/nonexistent/bench"), "{error:#}");
     }
 }

@@ -22,15 +22,12 @@ impl Latencies {
     /// # Errors
     /// Never in practice: only if the histogram's bounds were wrong.
     pub fn new() -> anyhow::Result<Self> {
-        Ok(Self(
-            Histogram::new_with_bounds(1, LONGEST_NS, DIGITS).context("histogram of latencies")?,
-        ))
+        Ok(Self(Histogram::new_with_bounds(1, LONGEST_NS, DIGITS).context("histogram of latencies")?))
     }
 
     /// Adds one duration.
     pub fn record(&mut self, took: Duration) {
-        self.0
-            .saturating_record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+        self.0.saturating_record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
     }
 
     /// How many durations were added.
@@ -53,10 +50,7 @@ mod tests {
     #[test]
     fn percentiles_are_in_microseconds_and_within_a_thousandth() {
         let mut latencies = Latencies::new().unwrap();
-        assert!(
-            latencies.percentile_us(50.0).abs() < f64::EPSILON,
-            "nothing recorded is 0"
-        );
+        assert!(latencies.percentile_us(50.0).abs() < f64::EPSILON, "nothing recorded is 0");
         for us in 1..=1_000 {
             latencies.record(Duration::from_micros(us));
         }
@@ -64,10 +58,7 @@ mod tests {
         assert_eq!(latencies.count(), 1_001);
         let check = |percent: f64, expected: f64| {
             let got = latencies.percentile_us(percent);
-            assert!(
-                (got - expected).abs() <= expected / 1_000.0,
-                "p{percent}: {got}, expected {expected}"
-            );
+            assert!((got - expected).abs() <= expected / 1_000.0, "p{percent}: {got}, expected {expected}");
         };
         check(50.0, 501.0);
         check(99.0, 991.0);

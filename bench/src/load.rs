@@ -114,10 +114,7 @@ pub struct Measured {
 /// If files are unreadable, the gateway cannot be reached, or a measured process ended. Wrong answers are not an
 /// error here: they are counted.
 pub fn run(options: &Options) -> anyhow::Result<Measured> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("start runtime")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start runtime")?;
     runtime.block_on(generate(options))
 }
 
@@ -147,11 +144,7 @@ impl Shared {
 }
 
 async fn generate(options: &Options) -> anyhow::Result<Measured> {
-    let host = format!(
-        "{}:{}",
-        options.target.server_name,
-        options.target.addr.port()
-    );
+    let host = format!("{}:{}", options.target.server_name, options.target.addr.port());
     let shared = Arc::new(Shared {
         requests: options.form.requests(&host)?,
         expectation: Expectation {
@@ -169,10 +162,7 @@ async fn generate(options: &Options) -> anyhow::Result<Measured> {
     let channels = tokio::time::timeout(CONNECT_TIMEOUT, dial_all(&dialer, options.connections))
         .await
         .context("handshakes took too long")??;
-    let tls = channels
-        .first()
-        .map(Channel::protection)
-        .unwrap_or_default();
+    let tls = channels.first().map(Channel::protection).unwrap_or_default();
     let mut tasks = JoinSet::new();
     for channel in channels {
         tasks.spawn(converse(Arc::clone(&shared), dialer.clone(), channel));
@@ -189,9 +179,7 @@ async fn generate(options: &Options) -> anyhow::Result<Measured> {
     if unanswered > 0 {
         let mut faults = shared.faults.lock().unwrap_or_else(PoisonError::into_inner);
         faults.count += unanswered;
-        faults
-            .first
-            .get_or_insert_with(|| format!("no answer within {} s of the end", GRACE.as_secs()));
+        faults.first.get_or_insert_with(|| format!("no answer within {} s of the end", GRACE.as_secs()));
     }
     measured(options, &shared, tls, &before, &after)
 }
@@ -216,8 +204,7 @@ async fn converse(shared: Arc<Shared>, dialer: Dialer, mut channel: Channel) {
     let mut inbox = Inbox::default();
     let mut found_at = 0;
     for _ in 0..FAULTS_PER_CONNECTION_MAX {
-        let Err(error) = ask_until_end(&shared, &mut channel, &mut inbox, &mut found_at).await
-        else {
+        let Err(error) = ask_until_end(&shared, &mut channel, &mut inbox, &mut found_at).await else {
             return;
         };
         shared.fault(&error);
@@ -247,11 +234,7 @@ async fn ask_until_end(
         let answer = inbox.answer()?.context("no answer")?;
         shared.expectation.check(&answer, found_at)?;
         if shared.measuring.load(Ordering::Relaxed) {
-            shared
-                .latencies
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .record(took);
+            shared.latencies.lock().unwrap_or_else(PoisonError::into_inner).record(took);
         }
     }
     Ok(())
@@ -283,23 +266,14 @@ fn measured(
     before: &Accounts,
     after: &Accounts,
 ) -> anyhow::Result<Measured> {
-    let latencies = shared
-        .latencies
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+    let latencies = shared.latencies.lock().unwrap_or_else(PoisonError::into_inner);
     let faults = shared.faults.lock().unwrap_or_else(PoisonError::into_inner);
     let requests = latencies.count();
     let first_error = faults.first.clone();
-    ensure!(
-        requests > 0,
-        "not one right answer: {}",
-        first_error.as_deref().unwrap_or("none came in time")
-    );
+    ensure!(requests > 0, "not one right answer: {}", first_error.as_deref().unwrap_or("none came in time"));
     let seconds = after.at.duration_since(before.at).as_secs_f64();
-    let proxy_us =
-        (!options.pids.is_empty()).then(|| float(after.proxy_us.saturating_sub(before.proxy_us)));
-    let (proxy_core_busy_percent, proxy_core_stolen_percent) =
-        after.proxy_core.since(before.proxy_core);
+    let proxy_us = (!options.pids.is_empty()).then(|| float(after.proxy_us.saturating_sub(before.proxy_us)));
+    let (proxy_core_busy_percent, proxy_core_stolen_percent) = after.proxy_core.since(before.proxy_core);
     Ok(Measured {
         row: options.row.clone(),
         round: options.round,

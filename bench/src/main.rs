@@ -7,10 +7,7 @@ use serde::Serialize;
 use sluice_bench::{fsync, load, pki, report, tokens, upstream};
 
 #[derive(Parser)]
-#[command(
-    name = "sluice-bench",
-    about = "Load generator, static upstream, keys and report of bench/compare"
-)]
+#[command(name = "sluice-bench", about = "Load generator, static upstream, keys and report of bench/compare")]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,

@@ -12,9 +12,8 @@ use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, SanType,
-    SerialNumber, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, SanType, SerialNumber, date_time_ymd,
 };
 use serde_json::json;
 
@@ -57,24 +56,14 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         SanType::IpAddress([127, 0, 0, 1].into()),
         SanType::IpAddress(std::net::Ipv6Addr::LOCALHOST.into()),
     ];
-    let (certificate, key) = issue(
-        &issuer,
-        "localhost",
-        names.to_vec(),
-        ExtendedKeyUsagePurpose::ServerAuth,
-    )?;
+    let (certificate, key) = issue(&issuer, "localhost", names.to_vec(), ExtendedKeyUsagePurpose::ServerAuth)?;
     write(dir, "server.pem", &certificate)?;
     write_secret(dir, "server.key", &key)?;
     write_secret(dir, "server.both.pem", &format!("{certificate}{key}"))?;
 
     for system in &options.systems {
         let uri = SanType::URI(format!("urn:sluice:system:{system}").try_into()?);
-        let (certificate, key) = issue(
-            &issuer,
-            system,
-            vec![uri],
-            ExtendedKeyUsagePurpose::ClientAuth,
-        )?;
+        let (certificate, key) = issue(&issuer, system, vec![uri], ExtendedKeyUsagePurpose::ClientAuth)?;
         write(dir, &format!("{system}.pem"), &certificate)?;
         write_secret(dir, &format!("{system}.key"), &key)?;
     }
@@ -90,9 +79,7 @@ fn parameters(common_name: &str, names: Vec<SanType>) -> CertificateParams {
     parameters.not_before = date_time_ymd(FIRST_YEAR, 1, 1);
     parameters.not_after = date_time_ymd(LAST_YEAR, 12, 31);
     parameters.distinguished_name = rcgen::DistinguishedName::new();
-    parameters
-        .distinguished_name
-        .push(DnType::CommonName, common_name);
+    parameters.distinguished_name.push(DnType::CommonName, common_name);
     parameters.subject_alt_names = names;
     parameters
 }
@@ -150,8 +137,7 @@ fn write_secret(dir: &Path, name: &str, text: &str) -> anyhow::Result<()> {
         .mode(0o600)
         .open(&path)
         .with_context(|| format!("write {}", path.display()))?;
-    file.write_all(text.as_bytes())
-        .with_context(|| format!("write {}", path.display()))
+    file.write_all(text.as_bytes()).with_context(|| format!("write {}", path.display()))
 }
 
 #[cfg(test)]
@@ -169,57 +155,28 @@ mod tests {
     #[test]
     fn client_certificates_are_of_the_authority_and_carry_the_system() {
         let dir = tempfile::tempdir().unwrap();
-        run(&Options {
-            dir: dir.path().to_owned(),
-            systems: vec!["bench.main".into(), "other.main".into()],
-        })
-        .unwrap();
+        run(&Options { dir: dir.path().to_owned(), systems: vec!["bench.main".into(), "other.main".into()] }).unwrap();
         let mut roots = RootCertStore::empty();
-        roots
-            .add(CertificateDer::from_pem_file(dir.path().join("ca.pem")).unwrap())
-            .unwrap();
+        roots.add(CertificateDer::from_pem_file(dir.path().join("ca.pem")).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-            .build()
-            .unwrap();
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
         let now = UnixTime::since_unix_epoch(std::time::Duration::from_hours(500_000));
         for system in ["bench.main", "other.main"] {
-            let certificate =
-                CertificateDer::from_pem_file(dir.path().join(format!("{system}.pem"))).unwrap();
+            let certificate = CertificateDer::from_pem_file(dir.path().join(format!("{system}.pem"))).unwrap();
             verifier.verify_client_cert(&certificate, &[], now).unwrap();
             let uri = format!("urn:sluice:system:{system}");
-            assert!(
-                certificate
-                    .windows(uri.len())
-                    .any(|window| window == uri.as_bytes()),
-                "{uri}"
-            );
+            assert!(certificate.windows(uri.len()).any(|window| window == uri.as_bytes()), "{uri}");
         }
         let server = CertificateDer::from_pem_file(dir.path().join("server.both.pem")).unwrap();
-        assert!(
-            verifier.verify_client_cert(&server, &[], now).is_err(),
-            "a server's certificate is no client's"
-        );
+        assert!(verifier.verify_client_cert(&server, &[], now).is_err(), "a server's certificate is no client's");
     }
 
     #[test]
     fn private_keys_are_for_the_owner_only() {
         let dir = tempfile::tempdir().unwrap();
-        run(&Options {
-            dir: dir.path().join("made"),
-            systems: vec!["bench.main".into()],
-        })
-        .unwrap();
-        for name in [
-            "server.key",
-            "server.both.pem",
-            "bench.main.key",
-            "jwt_es.key",
-        ] {
-            let mode = std::fs::metadata(dir.path().join("made").join(name))
-                .unwrap()
-                .permissions()
-                .mode();
+        run(&Options { dir: dir.path().join("made"), systems: vec!["bench.main".into()] }).unwrap();
+        for name in ["server.key", "server.both.pem", "bench.main.key", "jwt_es.key"] {
+            let mode = std::fs::metadata(dir.path().join("made").join(name)).unwrap().permissions().mode();
             assert_eq!(mode & 0o077, 0, "{name}");
         }
     }

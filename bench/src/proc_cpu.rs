@@ -32,13 +32,9 @@ impl CoreTicks {
     pub fn since(self, earlier: Self) -> (f64, f64) {
         let total = self.total.saturating_sub(earlier.total).max(1);
         let percent = |now: u64, then: u64| {
-            crate::statistics::float(now.saturating_sub(then) * 100)
-                / crate::statistics::float(total)
+            crate::statistics::float(now.saturating_sub(then) * 100) / crate::statistics::float(total)
         };
-        (
-            percent(self.busy, earlier.busy),
-            percent(self.stolen, earlier.stolen),
-        )
+        (percent(self.busy, earlier.busy), percent(self.stolen, earlier.stolen))
     }
 }
 
@@ -50,10 +46,8 @@ pub fn tree_cpu_us(roots: &[u32]) -> anyhow::Result<u64> {
     let mut processes = Vec::new();
     for entry in fs::read_dir("/proc").context("read /proc")? {
         let path = entry.context("read /proc")?.path();
-        let is_process = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .is_some_and(|name| name.parse::<u32>().is_ok());
+        let is_process =
+            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.parse::<u32>().is_ok());
         // A process may end between the listing and the read: it is then in its parent's account.
         if is_process && let Ok(text) = fs::read_to_string(path.join("stat")) {
             processes.extend(parse_process(&text));
@@ -72,10 +66,7 @@ pub fn core_ticks(core: u32) -> anyhow::Result<CoreTicks> {
 }
 
 fn tree_ticks(processes: &[Process], roots: &[u32]) -> anyhow::Result<u64> {
-    if let Some(missing) = roots
-        .iter()
-        .find(|root| !processes.iter().any(|process| process.pid == **root))
-    {
+    if let Some(missing) = roots.iter().find(|root| !processes.iter().any(|process| process.pid == **root)) {
         bail!("process {missing} is not running");
     }
     let mut members: HashSet<u32> = roots.iter().copied().collect();
@@ -92,12 +83,8 @@ fn tree_ticks(processes: &[Process], roots: &[u32]) -> anyhow::Result<u64> {
             break;
         }
     }
-    let in_tree = processes
-        .iter()
-        .filter(|process| members.contains(&process.pid));
-    Ok(in_tree
-        .map(|process| process.own_ticks + process.ended_children_ticks)
-        .sum())
+    let in_tree = processes.iter().filter(|process| members.contains(&process.pid));
+    Ok(in_tree.map(|process| process.own_ticks + process.ended_children_ticks).sum())
 }
 
 fn parse_process(text: &str) -> Option<Process> {
@@ -117,48 +104,26 @@ fn parse_process(text: &str) -> Option<Process> {
 
 fn parse_core(text: &str, core: u32) -> Option<CoreTicks> {
     let name = format!("cpu{core}");
-    let line = text
-        .lines()
-        .find(|line| line.split_ascii_whitespace().next() == Some(name.as_str()))?;
-    let ticks: Vec<u64> = line
-        .split_ascii_whitespace()
-        .skip(1)
-        .map_while(|field| field.parse().ok())
-        .collect();
+    let line = text.lines().find(|line| line.split_ascii_whitespace().next() == Some(name.as_str()))?;
+    let ticks: Vec<u64> = line.split_ascii_whitespace().skip(1).map_while(|field| field.parse().ok()).collect();
     // user nice system idle iowait irq softirq steal; guest time is already in user.
     let &[user, nice, system, idle, iowait, irq, softirq, stolen, ..] = ticks.as_slice() else {
         return None;
     };
     let busy = user + nice + system + irq + softirq;
-    Some(CoreTicks {
-        busy,
-        stolen,
-        total: busy + idle + iowait + stolen,
-    })
+    Some(CoreTicks { busy, stolen, total: busy + idle + iowait + stolen })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        CoreTicks, Process, core_ticks, parse_core, parse_process, tree_cpu_us, tree_ticks,
-    };
+    use super::{CoreTicks, Process, core_ticks, parse_core, parse_process, tree_cpu_us, tree_ticks};
 
     #[test]
     fn a_stat_line_gives_times_whatever_the_name() {
-        let tail =
-            "S 7 1 1 0 -1 4194560 1 2 3 4 110 22 5 6 20 0 3 0 99 1000 10 18446744073709551615";
+        let tail = "S 7 1 1 0 -1 4194560 1 2 3 4 110 22 5 6 20 0 3 0 99 1000 10 18446744073709551615";
         let check = |name: &str| {
-            let expected = Process {
-                pid: 42,
-                parent: 7,
-                own_ticks: 132,
-                ended_children_ticks: 11,
-            };
-            assert_eq!(
-                parse_process(&format!("42 ({name}) {tail}\n")),
-                Some(expected),
-                "{name}"
-            );
+            let expected = Process { pid: 42, parent: 7, own_ticks: 132, ended_children_ticks: 11 };
+            assert_eq!(parse_process(&format!("42 ({name}) {tail}\n")), Some(expected), "{name}");
         };
         check("haproxy");
         check("a b");
@@ -183,37 +148,18 @@ mod tests {
 
     #[test]
     fn a_tree_holds_descendants_and_nobody_else() {
-        let process = |pid, parent, own_ticks| Process {
-            pid,
-            parent,
-            own_ticks,
-            ended_children_ticks: 0,
-        };
-        let processes = [
-            process(30, 20, 4),
-            process(1, 0, 1_000),
-            process(10, 1, 1),
-            process(20, 10, 2),
-            process(11, 1, 500),
-        ];
+        let process = |pid, parent, own_ticks| Process { pid, parent, own_ticks, ended_children_ticks: 0 };
+        let processes =
+            [process(30, 20, 4), process(1, 0, 1_000), process(10, 1, 1), process(20, 10, 2), process(11, 1, 500)];
         let check = |roots: &[u32], expected: u64| {
-            assert_eq!(
-                tree_ticks(&processes, roots).unwrap(),
-                expected,
-                "{roots:?}"
-            );
+            assert_eq!(tree_ticks(&processes, roots).unwrap(), expected, "{roots:?}");
         };
         check(&[10], 7);
         check(&[20], 6);
         check(&[10, 30], 7);
         check(&[10, 11], 507);
         check(&[], 0);
-        assert!(
-            tree_ticks(&processes, &[10, 99])
-                .unwrap_err()
-                .to_string()
-                .contains("99")
-        );
+        assert!(tree_ticks(&processes, &[10, 99]).unwrap_err().to_string().contains("99"));
     }
 
     #[test]
@@ -221,19 +167,9 @@ mod tests {
         let text = "cpu  9 9 9 9 9 9 9 9 0 0\ncpu0 100 0 50 800 40 5 5 10 0 0\ncpu1 1 1 1 1 1 1 1 1 0 0\nintr 5\n";
         let later = parse_core("cpu0 160 0 70 810 40 5 15 20 0 0", 0).unwrap();
         let first = parse_core(text, 0).unwrap();
-        assert_eq!(
-            first,
-            CoreTicks {
-                busy: 160,
-                stolen: 10,
-                total: 1_010
-            }
-        );
+        assert_eq!(first, CoreTicks { busy: 160, stolen: 10, total: 1_010 });
         let (busy, stolen) = later.since(first);
-        assert!(
-            (busy - 81.818).abs() < 0.001 && (stolen - 9.091).abs() < 0.001,
-            "{busy} {stolen}"
-        );
+        assert!((busy - 81.818).abs() < 0.001 && (stolen - 9.091).abs() < 0.001, "{busy} {stolen}");
         assert_eq!(parse_core(text, 2), None);
         assert_eq!(parse_core("cpu0 1 2 3", 0), None);
     }
@@ -242,9 +178,6 @@ mod tests {
     fn the_running_machine_can_be_read() {
         assert!(core_ticks(0).unwrap().total > 0);
         tree_cpu_us(&[std::process::id()]).unwrap();
-        assert!(
-            tree_cpu_us(&[u32::MAX]).is_err(),
-            "a process that is gone is an error, not zero"
-        );
+        assert!(tree_cpu_us(&[u32::MAX]).is_err(), "a process that is gone is an error, not zero");
     }
 }

@@ -23,21 +23,13 @@ struct Row {
 }
 
 const ROWS: [Row; 8] = [
-    Row {
-        id: "nginx-mtls",
-        title: "nginx mTLS, 289 B",
-        work: "TLS and proxying only",
-    },
+    Row { id: "nginx-mtls", title: "nginx mTLS, 289 B", work: "TLS and proxying only" },
     Row {
         id: "nginx-log-limit",
         title: "nginx mTLS + log + limit, 289 B",
         work: "buffered access log, rate limit; no token, no rights",
     },
-    Row {
-        id: "haproxy-mtls",
-        title: "HAProxy mTLS, 289 B",
-        work: "TLS and proxying only",
-    },
+    Row { id: "haproxy-mtls", title: "HAProxy mTLS, 289 B", work: "TLS and proxying only" },
     Row {
         id: "haproxy-f5",
         title: "HAProxy f5, 289 B",
@@ -53,16 +45,8 @@ const ROWS: [Row; 8] = [
         title: "Sluice query, 289 B",
         work: "verified identity, share type, grant, quota, projection, durable provable record",
     },
-    Row {
-        id: "haproxy-f7-10k",
-        title: "HAProxy f7, 10 KB",
-        work: "as f7; all 10 KB passed on",
-    },
-    Row {
-        id: "sluice-query-10k",
-        title: "Sluice query, 10 KB",
-        work: "as above; projection keeps about 3 KB",
-    },
+    Row { id: "haproxy-f7-10k", title: "HAProxy f7, 10 KB", work: "as f7; all 10 KB passed on" },
+    Row { id: "sluice-query-10k", title: "Sluice query, 10 KB", work: "as above; projection keeps about 3 KB" },
 ];
 
 /// A ratio of CPU time per request that the project has promised something about.
@@ -73,16 +57,8 @@ struct Goal {
 }
 
 const GOALS: [Goal; 2] = [
-    Goal {
-        name: "G2 (289 B): Sluice query ÷ HAProxy f7",
-        above: "sluice-query",
-        below: "haproxy-f7",
-    },
-    Goal {
-        name: "G2 (10 KB): Sluice query ÷ HAProxy f7",
-        above: "sluice-query-10k",
-        below: "haproxy-f7-10k",
-    },
+    Goal { name: "G2 (289 B): Sluice query ÷ HAProxy f7", above: "sluice-query", below: "haproxy-f7" },
+    Goal { name: "G2 (10 KB): Sluice query ÷ HAProxy f7", above: "sluice-query-10k", below: "haproxy-f7-10k" },
 ];
 
 /// What to report, and where.
@@ -107,22 +83,15 @@ pub struct Options {
 /// # Errors
 /// If the results are missing or damaged, or the report cannot be written.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    let text = fs::read_to_string(&options.results)
-        .with_context(|| format!("read {}", options.results.display()))?;
+    let text = fs::read_to_string(&options.results).with_context(|| format!("read {}", options.results.display()))?;
     let results = text
         .lines()
         .map(serde_json::from_str)
         .collect::<Result<Vec<Measured>, _>>()
         .with_context(|| format!("parse {}", options.results.display()))?;
-    ensure!(
-        !results.is_empty(),
-        "{} holds no result",
-        options.results.display()
-    );
-    let disk = fs::read_to_string(&options.fsync)
-        .with_context(|| format!("read {}", options.fsync.display()))?;
-    let disk: Disk = serde_json::from_str(&disk)
-        .with_context(|| format!("parse {}", options.fsync.display()))?;
+    ensure!(!results.is_empty(), "{} holds no result", options.results.display());
+    let disk = fs::read_to_string(&options.fsync).with_context(|| format!("read {}", options.fsync.display()))?;
+    let disk: Disk = serde_json::from_str(&disk).with_context(|| format!("parse {}", options.fsync.display()))?;
     let report = markdown(&results, &disk, &facts(&options.facts))?;
     fs::write(&options.out, &report).with_context(|| format!("write {}", options.out.display()))?;
     print!("{report}");
@@ -136,15 +105,10 @@ fn facts(given: &[String]) -> Vec<(String, String)> {
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
         .map_or("unknown", |(_, model)| model);
-    let cores = cpu
-        .lines()
-        .filter(|line| line.starts_with("processor"))
-        .count();
+    let cores = cpu.lines().filter(|line| line.starts_with("processor")).count();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let mut facts = vec![
-        ("CPU".to_owned(), format!("{model}, {cores} cores")),
-        ("Kernel".to_owned(), kernel.trim().to_owned()),
-    ];
+    let mut facts =
+        vec![("CPU".to_owned(), format!("{model}, {cores} cores")), ("Kernel".to_owned(), kernel.trim().to_owned())];
     facts.extend(
         given
             .iter()
@@ -154,11 +118,7 @@ fn facts(given: &[String]) -> Vec<(String, String)> {
     facts
 }
 
-fn markdown(
-    results: &[Measured],
-    disk: &Disk,
-    facts: &[(String, String)],
-) -> anyhow::Result<String> {
+fn markdown(results: &[Measured], disk: &Disk, facts: &[(String, String)]) -> anyhow::Result<String> {
     let mut text = String::from("# Sluice beside HAProxy and nginx\n\n");
     for (name, value) in facts {
         writeln!(text, "- {name}: {value}")?;
@@ -168,78 +128,39 @@ fn markdown(
         "- fdatasync of 4 KiB, zero-filled file: p50 {:.0} µs, p99 {:.0} µs ({} writes)",
         disk.p50_us, disk.p99_us, disk.writes
     )?;
-    writeln!(
-        text,
-        "- TLS: {}\n",
-        distinct(results.iter().map(|result| result.tls.as_str()))
-    )?;
+    writeln!(text, "- TLS: {}\n", distinct(results.iter().map(|result| result.tls.as_str())))?;
     text.push_str("Medians over rounds; CPU is user and system time of all the proxy's processes per request, with its least and greatest round.\n\n");
     text.push_str("| row | CPU µs/request | requests/s | p50 µs | p99 µs | busy % | rounds | does | notes |\n|---|---|---|---|---|---|---|---|---|\n");
     for row in &ROWS {
-        let of_row: Vec<&Measured> = results
-            .iter()
-            .filter(|result| result.row == row.id)
-            .collect();
+        let of_row: Vec<&Measured> = results.iter().filter(|result| result.row == row.id).collect();
         if of_row.is_empty() {
-            writeln!(
-                text,
-                "| {} | not measured | | | | | 0 | {} | |",
-                row.title, row.work
-            )?;
+            writeln!(text, "| {} | not measured | | | | | 0 | {} | |", row.title, row.work)?;
         } else {
             write_row(&mut text, row, &of_row)?;
         }
     }
     text.push_str("\nRatios of CPU µs per request, paired by round, median (least–greatest). ");
-    writeln!(
-        text,
-        "A difference under {:.0} % is a tie.\n",
-        TIE_BELOW * 100.0
-    )?;
+    writeln!(text, "A difference under {:.0} % is a tie.\n", TIE_BELOW * 100.0)?;
     for goal in &GOALS {
-        writeln!(
-            text,
-            "- {}: {}",
-            goal.name,
-            ratio(results, goal.above, goal.below)
-        )?;
+        writeln!(text, "- {}: {}", goal.name, ratio(results, goal.above, goal.below))?;
     }
-    for peer in ROWS.iter().filter(|row| {
-        row.id != "haproxy-f7" && !row.id.ends_with("-10k") && !row.id.starts_with("sluice")
-    }) {
-        writeln!(
-            text,
-            "- {} ÷ HAProxy f7: {}",
-            peer.title,
-            ratio(results, peer.id, "haproxy-f7")
-        )?;
+    for peer in
+        ROWS.iter().filter(|row| row.id != "haproxy-f7" && !row.id.ends_with("-10k") && !row.id.starts_with("sluice"))
+    {
+        writeln!(text, "- {} ÷ HAProxy f7: {}", peer.title, ratio(results, peer.id, "haproxy-f7"))?;
     }
     Ok(text)
 }
 
 fn write_row(text: &mut String, row: &Row, results: &[&Measured]) -> anyhow::Result<()> {
     let spread = |figure: fn(&Measured) -> f64| {
-        Spread::of(
-            &results
-                .iter()
-                .map(|result| figure(result))
-                .collect::<Vec<_>>(),
-        )
-        .context("a figure is not a number")
+        Spread::of(&results.iter().map(|result| figure(result)).collect::<Vec<_>>()).context("a figure is not a number")
     };
-    let cpu: Vec<f64> = results
-        .iter()
-        .filter_map(|result| result.cpu_us_per_request)
-        .collect();
-    let cpu = Spread::of(&cpu).map_or_else(
-        || "?".to_owned(),
-        |cpu| format!("{:.1} ({:.1}–{:.1})", cpu.median, cpu.min, cpu.max),
-    );
-    let (rps, p50, p99) = (
-        spread(|result| result.rps)?,
-        spread(|result| result.p50_us)?,
-        spread(|result| result.p99_us)?,
-    );
+    let cpu: Vec<f64> = results.iter().filter_map(|result| result.cpu_us_per_request).collect();
+    let cpu = Spread::of(&cpu)
+        .map_or_else(|| "?".to_owned(), |cpu| format!("{:.1} ({:.1}–{:.1})", cpu.median, cpu.min, cpu.max));
+    let (rps, p50, p99) =
+        (spread(|result| result.rps)?, spread(|result| result.p50_us)?, spread(|result| result.p99_us)?);
     let busy = spread(|result| result.proxy_busy_percent.unwrap_or(0.0))?;
     let row_line = format!(
         "{} | {cpu} | {:.0} | {:.0} | {:.0} | {:.0} | {}",
@@ -250,25 +171,14 @@ fn write_row(text: &mut String, row: &Row, results: &[&Measured]) -> anyhow::Res
         busy.median,
         results.len()
     );
-    writeln!(
-        text,
-        "| {row_line} | {} | {} |",
-        row.work,
-        notes(results, busy.median)?
-    )?;
+    writeln!(text, "| {row_line} | {} | {} |", row.work, notes(results, busy.median)?)?;
     Ok(())
 }
 
 /// Why a row may not be worth its figure; empty if nothing is known against it.
 fn notes(results: &[&Measured], busy_percent: f64) -> anyhow::Result<String> {
     let median = |figure: fn(&Measured) -> f64| {
-        Spread::of(
-            &results
-                .iter()
-                .map(|result| figure(result))
-                .collect::<Vec<_>>(),
-        )
-        .map_or(0.0, |spread| spread.median)
+        Spread::of(&results.iter().map(|result| figure(result)).collect::<Vec<_>>()).map_or(0.0, |spread| spread.median)
     };
     let mut notes = Vec::new();
     if busy_percent < BUSY_PERCENT_MIN {
@@ -280,33 +190,18 @@ fn notes(results: &[&Measured], busy_percent: f64) -> anyhow::Result<String> {
     if stolen >= 1.0 {
         notes.push(format!("hypervisor took {stolen:.0} %"));
     }
-    let cpu: Vec<f64> = results
-        .iter()
-        .filter_map(|result| result.cpu_us_per_request)
-        .collect();
+    let cpu: Vec<f64> = results.iter().filter_map(|result| result.cpu_us_per_request).collect();
     if let Some(cpu) = Spread::of(&cpu).filter(|cpu| cpu.max > cpu.min * UNSTEADY_ABOVE) {
-        notes.push(format!(
-            "unsteady: costliest round {:.1} times the cheapest",
-            cpu.max / cpu.min
-        ));
+        notes.push(format!("unsteady: costliest round {:.1} times the cheapest", cpu.max / cpu.min));
     }
     let errors: u64 = results.iter().map(|result| result.errors).sum();
     if errors > 0 {
-        let first = results
-            .iter()
-            .find_map(|result| result.first_error.as_deref())
-            .unwrap_or("unknown");
+        let first = results.iter().find_map(|result| result.first_error.as_deref()).unwrap_or("unknown");
         // A table cell: no column mark and no line break inside.
         let first: String = first
             .chars()
             .take(120)
-            .map(|letter| {
-                if letter == '|' || letter.is_control() {
-                    ' '
-                } else {
-                    letter
-                }
-            })
+            .map(|letter| if letter == '|' || letter.is_control() { ' ' } else { letter })
             .collect();
         let mut note = String::new();
         write!(note, "**{errors} errors**, first: {first}")?;
@@ -328,10 +223,7 @@ fn ratio(results: &[Measured], above: &str, below: &str) -> String {
         || "not measured".to_owned(),
         |spread| {
             let verdict = if is_tie(spread.median) { ", a tie" } else { "" };
-            format!(
-                "{:.2} ({:.2}–{:.2}){verdict}",
-                spread.median, spread.min, spread.max
-            )
+            format!("{:.2} ({:.2}–{:.2}){verdict}", spread.median, spread.min, spread.max)
         },
     )
 }

@@ -24,11 +24,8 @@ impl Spread {
         sorted.sort_by(f64::total_cmp);
         let (min, max) = (*sorted.first()?, *sorted.last()?);
         let upper = *sorted.get(sorted.len() / 2)?;
-        let median = if sorted.len() % 2 == 1 {
-            upper
-        } else {
-            f64::midpoint(*sorted.get(sorted.len() / 2 - 1)?, upper)
-        };
+        let median =
+            if sorted.len() % 2 == 1 { upper } else { f64::midpoint(*sorted.get(sorted.len() / 2 - 1)?, upper) };
         Some(Self { median, min, max })
     }
 }
@@ -37,15 +34,8 @@ impl Spread {
 ///
 /// Pairing by round cancels what the machine did to that round as a whole. A zero denominator drops its round.
 pub fn paired_ratios(numerator: &[(u32, f64)], denominator: &[(u32, f64)]) -> Vec<f64> {
-    let of_round = |round: u32| {
-        denominator
-            .iter()
-            .find(|(other, value)| *other == round && *value > 0.0)
-    };
-    numerator
-        .iter()
-        .filter_map(|(round, value)| of_round(*round).map(|(_, below)| value / below))
-        .collect()
+    let of_round = |round: u32| denominator.iter().find(|(other, value)| *other == round && *value > 0.0);
+    numerator.iter().filter_map(|(round, value)| of_round(*round).map(|(_, below)| value / below)).collect()
 }
 
 /// Whether a ratio stands for less than [`TIE_BELOW`] of difference, whichever of the two is the larger.
@@ -54,10 +44,7 @@ pub fn is_tie(ratio: f64) -> bool {
 }
 
 /// A count as a float.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts of a bench run stay far below 2^53"
-)]
+#[expect(clippy::cast_precision_loss, reason = "counts of a bench run stay far below 2^53")]
 pub fn float(count: u64) -> f64 {
     count as f64
 }
@@ -85,11 +72,7 @@ mod tests {
         let check = |above: &[(u32, f64)], below: &[(u32, f64)], expected: &[f64]| {
             assert_eq!(paired_ratios(above, below), expected);
         };
-        check(
-            &[(1, 10.0), (2, 30.0)],
-            &[(2, 10.0), (1, 20.0)],
-            &[0.5, 3.0],
-        );
+        check(&[(1, 10.0), (2, 30.0)], &[(2, 10.0), (1, 20.0)], &[0.5, 3.0]);
         check(&[(1, 10.0), (2, 30.0)], &[(1, 20.0)], &[0.5]);
         check(&[(1, 10.0)], &[(2, 20.0)], &[]);
         check(&[(1, 10.0)], &[(1, 0.0)], &[]);

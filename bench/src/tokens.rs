@@ -60,14 +60,12 @@ pub struct Options {
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let mint = Mint::open(options)?;
     let now = clock::unix_seconds();
-    let file = fs::File::create(&options.out)
-        .with_context(|| format!("write {}", options.out.display()))?;
+    let file = fs::File::create(&options.out).with_context(|| format!("write {}", options.out.display()))?;
     let mut out = BufWriter::new(file);
     for number in 1..=options.count {
         writeln!(out, "{}", mint.token(number, now)?)?;
     }
-    out.flush()
-        .with_context(|| format!("write {}", options.out.display()))
+    out.flush().with_context(|| format!("write {}", options.out.display()))
 }
 
 struct Mint<'a> {
@@ -81,25 +79,14 @@ impl<'a> Mint<'a> {
     fn open(options: &'a Options) -> anyhow::Result<Self> {
         let der = PrivatePkcs8KeyDer::from_pem_file(&options.key)
             .map_err(|error| anyhow!("read key {}: {error}", options.key.display()))?;
-        let key =
-            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der.secret_pkcs8_der())
-                .map_err(|rejected| {
-                    anyhow!(
-                        "key {} is not a P-256 key: {rejected}",
-                        options.key.display()
-                    )
-                })?;
+        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der.secret_pkcs8_der())
+            .map_err(|rejected| anyhow!("key {} is not a P-256 key: {rejected}", options.key.display()))?;
         let thumbprint = options.bind.as_ref().map(|path| {
             let certificate = CertificateDer::from_pem_file(path)
                 .map_err(|error| anyhow!("read certificate {}: {error}", path.display()))?;
             anyhow::Ok(URL_SAFE_NO_PAD.encode(digest(&SHA256, &certificate)))
         });
-        Ok(Self {
-            options,
-            key,
-            random: SystemRandom::new(),
-            thumbprint: thumbprint.transpose()?,
-        })
+        Ok(Self { options, key, random: SystemRandom::new(), thumbprint: thumbprint.transpose()? })
     }
 
     fn token(&self, number: u32, now: u64) -> anyhow::Result<String> {
@@ -115,15 +102,9 @@ impl<'a> Mint<'a> {
         if let (Some(thumbprint), Some(claims)) = (&self.thumbprint, claims.as_object_mut()) {
             claims.insert("cnf".into(), json!({ "x5t#S256": thumbprint }));
         }
-        let signed = format!(
-            "{}.{}",
-            URL_SAFE_NO_PAD.encode(header.to_string()),
-            URL_SAFE_NO_PAD.encode(claims.to_string())
-        );
-        let signature = self
-            .key
-            .sign(&self.random, signed.as_bytes())
-            .map_err(|_| anyhow!("signing failed"))?;
+        let signed =
+            format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let signature = self.key.sign(&self.random, signed.as_bytes()).map_err(|_| anyhow!("signing failed"))?;
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 }
@@ -144,11 +125,7 @@ mod tests {
     use crate::pki;
 
     fn options(dir: &Path) -> Options {
-        pki::run(&pki::Options {
-            dir: dir.to_owned(),
-            systems: vec!["bench.main".into()],
-        })
-        .unwrap();
+        pki::run(&pki::Options { dir: dir.to_owned(), systems: vec!["bench.main".into()] }).unwrap();
         Options {
             key: dir.join("jwt_es.key"),
             kid: "bench".into(),
@@ -172,35 +149,25 @@ mod tests {
         run(&options(dir.path())).unwrap();
         let spki = SubjectPublicKeyInfoDer::from_pem_file(dir.path().join("jwt_es.pub")).unwrap();
         // SPKI of P-256: a fixed prefix of 26 bytes, then the uncompressed point.
-        let key =
-            UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, spki.get(26..).unwrap().to_vec());
+        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, spki.get(26..).unwrap().to_vec());
         let text = std::fs::read_to_string(dir.path().join("tokens")).unwrap();
         let mut ids = HashSet::new();
         for (number, token) in (1..).zip(text.lines()) {
             let (signed, signature) = token.rsplit_once('.').unwrap();
             let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
             key.verify(signed.as_bytes(), &signature).unwrap();
-            assert!(
-                key.verify(format!("{signed}x").as_bytes(), &signature)
-                    .is_err()
-            );
+            assert!(key.verify(format!("{signed}x").as_bytes(), &signature).is_err());
             let claims = decoded(signed.split_once('.').unwrap().1);
             assert_eq!(claims["iss"], "https://idp");
             assert_eq!(claims["aud"], "gw");
             assert_eq!(claims["sub"], format!("user-{number:05}"));
-            assert_eq!(
-                claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(),
-                65
-            );
+            assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 65);
             assert_eq!(claims.get("cnf"), None);
             assert!(ids.insert(claims["jti"].as_str().unwrap().to_owned()));
         }
         assert_eq!(ids.len(), 1_000);
         let header = decoded(text.split('.').next().unwrap());
-        assert_eq!(
-            (header["alg"].as_str(), header["kid"].as_str()),
-            (Some("ES256"), Some("bench"))
-        );
+        assert_eq!((header["alg"].as_str(), header["kid"].as_str()), (Some("ES256"), Some("bench")));
     }
 
     #[test]
@@ -208,17 +175,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         options(dir.path());
         let spki = SubjectPublicKeyInfoDer::from_pem_file(dir.path().join("jwt_es.pub")).unwrap();
-        let jwks: Value =
-            serde_json::from_slice(&std::fs::read(dir.path().join("jwks.json")).unwrap()).unwrap();
-        let coordinate = |name: &str| {
-            URL_SAFE_NO_PAD
-                .decode(jwks["keys"][0][name].as_str().unwrap())
-                .unwrap()
-        };
-        assert_eq!(
-            [coordinate("x"), coordinate("y")].concat(),
-            spki.get(27..).unwrap()
-        );
+        let jwks: Value = serde_json::from_slice(&std::fs::read(dir.path().join("jwks.json")).unwrap()).unwrap();
+        let coordinate = |name: &str| URL_SAFE_NO_PAD.decode(jwks["keys"][0][name].as_str().unwrap()).unwrap();
+        assert_eq!([coordinate("x"), coordinate("y")].concat(), spki.get(27..).unwrap());
     }
 
     #[test]
@@ -229,13 +188,7 @@ mod tests {
         run(&options).unwrap();
         let text = std::fs::read_to_string(dir.path().join("tokens")).unwrap();
         let claims = decoded(text.split('.').nth(1).unwrap());
-        assert_eq!(
-            URL_SAFE_NO_PAD
-                .decode(claims["cnf"]["x5t#S256"].as_str().unwrap())
-                .unwrap()
-                .len(),
-            32
-        );
+        assert_eq!(URL_SAFE_NO_PAD.decode(claims["cnf"]["x5t#S256"].as_str().unwrap()).unwrap().len(), 32);
     }
 
     #[test]
@@ -244,10 +197,7 @@ mod tests {
         let mut options = options(dir.path());
         for file in ["ca.pem", "missing.key"] {
             options.key = dir.path().join(file);
-            assert!(
-                run(&options).unwrap_err().to_string().contains(file),
-                "{file}"
-            );
+            assert!(run(&options).unwrap_err().to_string().contains(file), "{file}");
         }
     }
 }

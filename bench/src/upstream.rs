@@ -43,28 +43,19 @@ pub struct Options {
 /// # Errors
 /// If the port cannot be had.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("start runtime")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start runtime")?;
     runtime.block_on(async {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("listen on {address}"))?;
+        let listener = TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))?;
         // The lifetime is the only way to end: expiry is success.
-        let _ =
-            tokio::time::timeout(Duration::from_secs(options.lifetime_s), serve(&listener)).await;
+        let _ = tokio::time::timeout(Duration::from_secs(options.lifetime_s), serve(&listener)).await;
         Ok(())
     })
 }
 
 /// Accepts for ever; dropping the future ends every connection.
 async fn serve(listener: &TcpListener) -> Infallible {
-    let answers = Answers {
-        person: Bytes::from(answers::person()),
-        penalties: Bytes::from(answers::penalties()),
-    };
+    let answers = Answers { person: Bytes::from(answers::person()), penalties: Bytes::from(answers::penalties()) };
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -117,19 +108,10 @@ async fn answer(request: Request<Incoming>, answers: &Answers) -> Response<Full<
         None => (StatusCode::NOT_FOUND, Bytes::new()),
     };
     // Read to the end, so that the connection stays usable for the next request.
-    let readable = Limited::new(request.into_body(), BODY_BYTES_MAX)
-        .collect()
-        .await
-        .is_ok();
+    let readable = Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await.is_ok();
     let mut response = Response::new(Full::new(if readable { body } else { Bytes::new() }));
-    *response.status_mut() = if readable {
-        status
-    } else {
-        StatusCode::PAYLOAD_TOO_LARGE
-    };
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    *response.status_mut() = if readable { status } else { StatusCode::PAYLOAD_TOO_LARGE };
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -144,9 +126,7 @@ mod tests {
     /// Sends two requests on one connection, the second asking to close, and returns all that came back.
     async fn exchange(requests: &str) -> Vec<u8> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut socket = TcpStream::connect(listener.local_addr().unwrap())
-            .await
-            .unwrap();
+        let mut socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         socket.write_all(requests.as_bytes()).await.unwrap();
         let mut received = Vec::new();
         tokio::select! {
@@ -159,37 +139,18 @@ mod tests {
     #[tokio::test]
     async fn paths_answer_their_record_set_and_keep_the_connection() {
         let rows: [(&str, &str, Option<Vec<u8>>); 3] = [
-            (
-                "POST /records/289/query",
-                "HTTP/1.1 200",
-                Some(answers::person()),
-            ),
-            (
-                "GET /records/10k/query",
-                "HTTP/1.1 200",
-                Some(answers::penalties()),
-            ),
+            ("POST /records/289/query", "HTTP/1.1 200", Some(answers::person())),
+            ("GET /records/10k/query", "HTTP/1.1 200", Some(answers::penalties())),
             ("GET /other", "HTTP/1.1 404", None),
         ];
         for (line, status, body) in rows {
-            let length = if line.starts_with("POST") {
-                "Content-Length: 2\r\n\r\n{}"
-            } else {
-                "\r\n"
-            };
+            let length = if line.starts_with("POST") { "Content-Length: 2\r\n\r\n{}" } else { "\r\n" };
             let first = format!("{line} HTTP/1.1\r\nHost: u\r\n{length}");
             let second = first.replacen("Host: u", "Host: u\r\nConnection: close", 1);
             let received = exchange(&format!("{first}{second}")).await;
             assert!(received.starts_with(status.as_bytes()), "{line}");
             if let Some(body) = body {
-                assert_eq!(
-                    received
-                        .windows(body.len())
-                        .filter(|window| *window == body)
-                        .count(),
-                    2,
-                    "{line}"
-                );
+                assert_eq!(received.windows(body.len()).filter(|window| *window == body).count(), 2, "{line}");
             }
         }
     }

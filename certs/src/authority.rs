@@ -108,11 +108,7 @@ impl Authority {
     /// # Errors
     /// [`CertsError::SystemId`], [`CertsError::OutsideAuthority`], file errors.
     pub fn issue_system(&mut self, system_id: &str, validity: Validity) -> Result<Issued> {
-        self.issue(Order {
-            profile: Profile::system(system_id)?,
-            csr_pem: None,
-            validity,
-        })
+        self.issue(Order { profile: Profile::system(system_id)?, csr_pem: None, validity })
     }
 
     /// Issues a certificate with a new key for a listener, a TLS server, with 1–32 names.
@@ -120,11 +116,7 @@ impl Authority {
     /// # Errors
     /// [`CertsError::ServerNameCount`], [`CertsError::OutsideAuthority`], file errors.
     pub fn issue_server(&mut self, names: &[ServerName<'_>], validity: Validity) -> Result<Issued> {
-        self.issue(Order {
-            profile: Profile::server(names)?,
-            csr_pem: None,
-            validity,
-        })
+        self.issue(Order { profile: Profile::server(names)?, csr_pem: None, validity })
     }
 
     /// Issues a certificate for a system that keeps its private key to itself. Only the public key
@@ -132,17 +124,8 @@ impl Authority {
     ///
     /// # Errors
     /// [`CertsError::Csr`], and those of [`Self::issue_system`].
-    pub fn issue_from_csr(
-        &mut self,
-        csr_pem: &str,
-        system_id: &str,
-        validity: Validity,
-    ) -> Result<Issued> {
-        self.issue(Order {
-            profile: Profile::system(system_id)?,
-            csr_pem: Some(csr_pem),
-            validity,
-        })
+    pub fn issue_from_csr(&mut self, csr_pem: &str, system_id: &str, validity: Validity) -> Result<Issued> {
+        self.issue(Order { profile: Profile::system(system_id)?, csr_pem: Some(csr_pem), validity })
     }
 
     /// Issues a successor with the same names and another key: a new one, or that of the signing
@@ -152,24 +135,13 @@ impl Authority {
     /// # Errors
     /// [`CertsError::NotFound`], [`CertsError::AlreadyRevoked`], [`CertsError::CsrForServer`], and
     /// those of issuing.
-    pub fn renew(
-        &mut self,
-        old: &CertificateRef,
-        csr_pem: Option<&str>,
-        validity: Validity,
-    ) -> Result<Issued> {
+    pub fn renew(&mut self, old: &CertificateRef, csr_pem: Option<&str>, validity: Validity) -> Result<Issued> {
         let entry = self.index.find(old)?;
         not_revoked(entry)?;
         if csr_pem.is_some() && entry.system.is_none() {
-            return Err(CertsError::CsrForServer {
-                serial: entry.serial.clone(),
-            });
+            return Err(CertsError::CsrForServer { serial: entry.serial.clone() });
         }
-        self.issue(Order {
-            profile: Profile::of(entry)?,
-            csr_pem,
-            validity,
-        })
+        self.issue(Order { profile: Profile::of(entry)?, csr_pem, validity })
     }
 
     /// Revokes a certificate as of `now` (unix seconds), for good, and publishes a new CRL.
@@ -177,12 +149,7 @@ impl Authority {
     /// # Errors
     /// [`CertsError::NotFound`], [`CertsError::AlreadyRevoked`], file errors. If only the CRL could
     /// not be written the revocation stands, and [`Self::crl`] publishes it.
-    pub fn revoke(
-        &mut self,
-        which: &CertificateRef,
-        reason: Reason,
-        now: i64,
-    ) -> Result<(Entry, Crl)> {
+    pub fn revoke(&mut self, which: &CertificateRef, reason: Reason, now: i64) -> Result<(Entry, Crl)> {
         let mut index = self.index.clone();
         let entry = index.find_mut(which)?;
         not_revoked(entry)?;
@@ -233,26 +200,15 @@ impl Authority {
     /// Whether `crl.pem` is the newest CRL and holds until `until` (unix seconds) at least.
     pub(crate) fn crl_is_current(&self, now: i64, until: i64) -> Result<bool> {
         let bytes = self.folder.read_crl()?;
-        Ok(bytes.is_some_and(|bytes| {
-            revocation::is_current(
-                &bytes,
-                &self.certificate,
-                self.index.crl_number,
-                now..=until,
-            )
-        }))
+        Ok(bytes
+            .is_some_and(|bytes| revocation::is_current(&bytes, &self.certificate, self.index.crl_number, now..=until)))
     }
 
     /// Issues all orders or none, with one write of the index.
     pub(crate) fn issue_all(&mut self, orders: Vec<Order<'_>>) -> Result<Vec<Issued>> {
-        let issued: Vec<Issued> = orders
-            .into_iter()
-            .map(|order| self.sign(order))
-            .collect::<Result<_>>()?;
+        let issued: Vec<Issued> = orders.into_iter().map(|order| self.sign(order)).collect::<Result<_>>()?;
         let mut index = self.index.clone();
-        index
-            .certificates
-            .extend(issued.iter().map(|issued| issued.entry.clone()));
+        index.certificates.extend(issued.iter().map(|issued| issued.entry.clone()));
         self.save(index)?;
         Ok(issued)
     }
@@ -266,20 +222,10 @@ impl Authority {
     }
 
     fn sign(&self, order: Order<'_>) -> Result<Issued> {
-        let Order {
-            profile,
-            csr_pem,
-            validity,
-        } = order;
+        let Order { profile, csr_pem, validity } = order;
         if !self.validity.covers(validity) {
-            let Validity {
-                not_before,
-                not_after,
-            } = self.validity;
-            return Err(CertsError::OutsideAuthority {
-                not_before,
-                not_after,
-            });
+            let Validity { not_before, not_after } = self.validity;
+            return Err(CertsError::OutsideAuthority { not_before, not_after });
         }
         let serial = Serial::random()?;
         let (cert, key_pem) = if let Some(pem) = csr_pem {
@@ -300,11 +246,7 @@ impl Authority {
             revocation: None,
             fingerprint: Fingerprint(pem::fingerprint(cert.der())),
         };
-        Ok(Issued {
-            entry,
-            cert_pem: cert.pem(),
-            key_pem,
-        })
+        Ok(Issued { entry, cert_pem: cert.pem(), key_pem })
     }
 
     fn publish(&mut self, mut index: Index, now: i64) -> Result<Crl> {
@@ -322,29 +264,15 @@ impl Authority {
     }
 
     fn load(folder: Folder) -> Result<Self> {
-        let Content {
-            certificate,
-            validity,
-            key,
-            index,
-        } = folder.load()?;
+        let Content { certificate, validity, key, index } = folder.load()?;
         let issuer = Issuer::from_ca_cert_der(&certificate, key)?;
-        Ok(Self {
-            folder,
-            certificate,
-            validity,
-            issuer,
-            index,
-        })
+        Ok(Self { folder, certificate, validity, issuer, index })
     }
 }
 
 fn not_revoked(entry: &Entry) -> Result<()> {
     match entry.revocation {
         None => Ok(()),
-        Some(revocation) => Err(CertsError::AlreadyRevoked {
-            serial: entry.serial.clone(),
-            at: revocation.at,
-        }),
+        Some(revocation) => Err(CertsError::AlreadyRevoked { serial: entry.serial.clone(), at: revocation.at }),
     }
 }

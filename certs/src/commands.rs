@@ -191,12 +191,8 @@ pub fn issue(args: &IssueArgs, now: i64) -> Result<IssueDone> {
     let mut authority = Authority::open(&args.dir)?;
     let issued = match &args.subject {
         Subject::System { id, csr: None } => authority.issue_system(id, validity)?,
-        Subject::System { id, csr: Some(csr) } => {
-            authority.issue_from_csr(&read_csr(csr)?, id, validity)?
-        }
-        Subject::Server { names } => {
-            authority.issue_server(&profile::server_names(names)?, validity)?
-        }
+        Subject::System { id, csr: Some(csr) } => authority.issue_from_csr(&read_csr(csr)?, id, validity)?,
+        Subject::Server { names } => authority.issue_server(&profile::server_names(names)?, validity)?,
     };
     delivery.deliver(issued)
 }
@@ -219,10 +215,7 @@ pub fn renew(args: &RenewArgs, now: i64) -> Result<IssueDone> {
 /// As [`Authority::revoke`].
 pub fn revoke(args: &RevokeArgs, now: i64) -> Result<RevokeDone> {
     let (entry, crl) = Authority::open(&args.dir)?.revoke(&args.certificate, args.reason, now)?;
-    Ok(RevokeDone {
-        entry,
-        crl: CrlDone::new(&args.dir, &crl),
-    })
+    Ok(RevokeDone { entry, crl: CrlDone::new(&args.dir, &crl) })
 }
 
 /// Publishes a CRL as of `now` (unix seconds).
@@ -252,11 +245,7 @@ pub fn list(args: &ListArgs, now: i64) -> Result<Listing> {
 
 impl CrlDone {
     fn new(dir: &Path, crl: &Crl) -> Self {
-        Self {
-            file: folder::crl_file(dir),
-            number: crl.number,
-            next_update: crl.next_update,
-        }
+        Self { file: folder::crl_file(dir), number: crl.number, next_update: crl.next_update }
     }
 }
 
@@ -269,44 +258,24 @@ struct Delivery {
 impl Delivery {
     fn prepare(out: &Path) -> Result<Self> {
         durable::directory(out)?;
-        let delivery = Self {
-            cert: out.join("cert.pem"),
-            key: out.join("key.pem"),
-        };
+        let delivery = Self { cert: out.join("cert.pem"), key: out.join("key.pem") };
         for file in [&delivery.cert, &delivery.key] {
             if file.symlink_metadata().is_ok() {
-                return Err(CertsError::io(
-                    "create",
-                    file,
-                    std::io::ErrorKind::AlreadyExists.into(),
-                ));
+                return Err(CertsError::io("create", file, std::io::ErrorKind::AlreadyExists.into()));
             }
         }
         Ok(delivery)
     }
 
     fn deliver(self, issued: Issued) -> Result<IssueDone> {
-        let Issued {
-            entry,
-            cert_pem,
-            key_pem,
-        } = issued;
+        let Issued { entry, cert_pem, key_pem } = issued;
         let written = key_pem
             .as_ref()
-            .map_or(Ok(()), |key| {
-                durable::publish_new(&self.key, key.secret().as_bytes(), Access::Owner)
-            })
+            .map_or(Ok(()), |key| durable::publish_new(&self.key, key.secret().as_bytes(), Access::Owner))
             .and_then(|()| durable::publish_new(&self.cert, cert_pem.as_bytes(), Access::Public));
         match written {
-            Ok(()) => Ok(IssueDone {
-                entry,
-                certificate: self.cert,
-                key: key_pem.map(|_| self.key),
-            }),
-            Err(source) => Err(CertsError::Undelivered {
-                serial: entry.serial,
-                source: Box::new(source),
-            }),
+            Ok(()) => Ok(IssueDone { entry, certificate: self.cert, key: key_pem.map(|_| self.key) }),
+            Err(source) => Err(CertsError::Undelivered { serial: entry.serial, source: Box::new(source) }),
         }
     }
 }
@@ -314,7 +283,5 @@ impl Delivery {
 fn read_csr(file: &Path) -> Result<String> {
     let bytes = durable::read(file, CSR_BYTES_MAX)?
         .ok_or_else(|| CertsError::io("read", file, std::io::ErrorKind::NotFound.into()))?;
-    String::from_utf8(bytes).map_err(|_| CertsError::Csr {
-        why: "it is not in PEM form",
-    })
+    String::from_utf8(bytes).map_err(|_| CertsError::Csr { why: "it is not in PEM form" })
 }

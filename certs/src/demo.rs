@@ -73,15 +73,7 @@ pub fn lay_out(dir: &Path, parties: &[&str], revoked_party: &str, now: i64) -> R
     let mut authority = match Authority::open(&pki) {
         Err(CertsError::NoAuthority { .. }) => {
             let validity = Validity::days(now, CA_DAYS)?;
-            Authority::init(
-                &pki,
-                AuthorityTerms {
-                    name: CA_NAME,
-                    validity,
-                    crl_days: CRL_DAYS,
-                },
-                now,
-            )?
+            Authority::init(&pki, AuthorityTerms { name: CA_NAME, validity, crl_days: CRL_DAYS }, now)?
         }
         opened => opened?,
     };
@@ -103,10 +95,7 @@ pub fn lay_out(dir: &Path, parties: &[&str], revoked_party: &str, now: i64) -> R
             authority.revoke(&which, Reason::Superseded, now)?;
         }
         slot.write(issued)?;
-        done.insert(
-            slot.folder.clone(),
-            slot.certificate(issued.entry.fingerprint),
-        );
+        done.insert(slot.folder.clone(), slot.certificate(issued.entry.fingerprint));
     }
     if !authority.crl_is_current(now, now.saturating_add(KEPT_FOR_S))? {
         authority.crl(now)?;
@@ -131,11 +120,7 @@ impl Slot {
     }
 
     fn certificate(&self, fingerprint: Fingerprint) -> DemoCertificate {
-        DemoCertificate {
-            cert: self.cert(),
-            key: self.key(),
-            fingerprint: fingerprint.0,
-        }
+        DemoCertificate { cert: self.cert(), key: self.key(), fingerprint: fingerprint.0 }
     }
 
     fn write(&self, issued: &Issued) -> Result<()> {
@@ -152,9 +137,7 @@ fn slots(pki: &Path, parties: &[&str], revoked_party: &str) -> Result<Vec<Slot>>
     let mut slots = Vec::new();
     for party in parties.iter().copied().collect::<BTreeSet<_>>() {
         if party == UNKNOWN || party == REVOKED {
-            return Err(CertsError::SystemId {
-                id: party.to_owned(),
-            });
+            return Err(CertsError::SystemId { id: party.to_owned() });
         }
         slots.push((party, party, false));
     }
@@ -166,19 +149,11 @@ fn slots(pki: &Path, parties: &[&str], revoked_party: &str) -> Result<Vec<Slot>>
         .map(|(folder, party, revoked)| {
             profile::system_id(folder)?;
             let profile = Profile::system(&system_of(party))?;
-            Ok(Slot {
-                folder: party_folder(pki, folder),
-                profile,
-                revoked,
-            })
+            Ok(Slot { folder: party_folder(pki, folder), profile, revoked })
         })
         .collect::<Result<Vec<_>>>()?;
     let names = profile::server_names(&SERVER_NAMES.map(str::to_owned))?;
-    slots.push(Slot {
-        folder: server_folder(pki),
-        profile: Profile::server(&names)?,
-        revoked: false,
-    });
+    slots.push(Slot { folder: server_folder(pki), profile: Profile::server(&names)?, revoked: false });
     Ok(slots)
 }
 
@@ -212,27 +187,12 @@ fn issue(authority: &mut Authority, missing: &[Slot], now: i64) -> Result<Vec<Is
         return Ok(Vec::new());
     }
     let validity = Validity::days(now, LEAF_DAYS)?;
-    let orders = missing
-        .iter()
-        .map(|slot| Order {
-            profile: slot.profile.clone(),
-            csr_pem: None,
-            validity,
-        })
-        .collect();
+    let orders = missing.iter().map(|slot| Order { profile: slot.profile.clone(), csr_pem: None, validity }).collect();
     authority.issue_all(orders)
 }
 
-fn assemble(
-    pki: &Path,
-    parties: &[&str],
-    done: &BTreeMap<PathBuf, DemoCertificate>,
-) -> Result<DemoPki> {
-    let take = |folder: PathBuf| {
-        done.get(&folder)
-            .cloned()
-            .ok_or_else(|| CertsError::damaged(&folder, "missing"))
-    };
+fn assemble(pki: &Path, parties: &[&str], done: &BTreeMap<PathBuf, DemoCertificate>) -> Result<DemoPki> {
+    let take = |folder: PathBuf| done.get(&folder).cloned().ok_or_else(|| CertsError::damaged(&folder, "missing"));
     Ok(DemoPki {
         ca: folder::certificate_file(pki),
         crl: folder::crl_file(pki),

@@ -31,10 +31,7 @@ impl Access {
 
 /// Makes a directory with mode 0700 and the ones above it that are missing; leaves existing ones.
 pub(crate) fn directory(path: &Path) -> Result<()> {
-    let missing: Vec<&Path> = path
-        .ancestors()
-        .take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists())
-        .collect();
+    let missing: Vec<&Path> = path.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()).collect();
     for dir in missing.into_iter().rev() {
         match DirBuilder::new().mode(0o700).create(dir) {
             Ok(()) => sync_directory(parent(dir))?,
@@ -43,15 +40,7 @@ pub(crate) fn directory(path: &Path) -> Result<()> {
             Err(error) => return Err(CertsError::io("create", dir, error)),
         }
     }
-    if path.is_dir() {
-        Ok(())
-    } else {
-        Err(CertsError::io(
-            "use",
-            path,
-            io::ErrorKind::NotADirectory.into(),
-        ))
-    }
+    if path.is_dir() { Ok(()) } else { Err(CertsError::io("use", path, io::ErrorKind::NotADirectory.into())) }
 }
 
 /// Puts `bytes` at `path`, in place of what stands there.
@@ -86,14 +75,9 @@ pub(crate) fn read(path: &Path, bytes_max: u64) -> Result<Option<Vec<u8>>> {
         Err(error) => return Err(CertsError::io("read", path, error)),
     };
     let mut bytes = Vec::new();
-    file.take(bytes_max + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| CertsError::io("read", path, error))?;
+    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(|error| CertsError::io("read", path, error))?;
     if bytes.len() as u64 > bytes_max {
-        return Err(CertsError::TooLarge {
-            file: path.to_owned(),
-            bytes_max,
-        });
+        return Err(CertsError::TooLarge { file: path.to_owned(), bytes_max });
     }
     Ok(Some(bytes))
 }
@@ -108,9 +92,7 @@ impl Staged {
         let mut name = std::ffi::OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
         name.push(format!(".{:016x}", u64::from_ne_bytes(random::bytes()?)));
-        let staged = Self {
-            path: path.with_file_name(name),
-        };
+        let staged = Self { path: path.with_file_name(name) };
         OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -140,7 +122,5 @@ fn parent(path: &Path) -> &Path {
 }
 
 fn sync_directory(dir: &Path) -> Result<()> {
-    File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(|error| CertsError::io("sync", dir, error))
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| CertsError::io("sync", dir, error))
 }

@@ -69,17 +69,13 @@ pub enum CertsError {
         expected: &'static str,
     },
     /// A certificate signing request that cannot be accepted.
-    #[error(
-        "the certificate signing request is refused: {why}; make it anew with an ECDSA P-256 key"
-    )]
+    #[error("the certificate signing request is refused: {why}; make it anew with an ECDSA P-256 key")]
     Csr {
         /// What is wrong with it.
         why: &'static str,
     },
     /// A system id or party key that cannot be a name in a certificate and in a path.
-    #[error(
-        "`{id}` cannot name a system: 1–64 of A–Z a–z 0–9 . _ -, the first a letter or a digit"
-    )]
+    #[error("`{id}` cannot name a system: 1–64 of A–Z a–z 0–9 . _ -, the first a letter or a digit")]
     SystemId {
         /// What was given.
         id: String,
@@ -161,9 +157,7 @@ pub enum CertsError {
         serial: Serial,
     },
     /// A certificate was issued and entered in the index, but its files could not be written.
-    #[error(
-        "certificate {serial} is issued but could not be written: revoke it and issue another; {source}"
-    )]
+    #[error("certificate {serial} is issued but could not be written: revoke it and issue another; {source}")]
     Undelivered {
         /// Its serial.
         serial: Serial,
@@ -180,18 +174,11 @@ pub enum CertsError {
 
 impl CertsError {
     pub(crate) fn io(action: &'static str, file: &std::path::Path, source: io::Error) -> Self {
-        Self::Io {
-            action,
-            file: file.to_owned(),
-            source,
-        }
+        Self::Io { action, file: file.to_owned(), source }
     }
 
     pub(crate) fn damaged(file: &std::path::Path, why: impl Into<String>) -> Self {
-        Self::Damaged {
-            file: file.to_owned(),
-            why: why.into(),
-        }
+        Self::Damaged { file: file.to_owned(), why: why.into() }
     }
 }
 

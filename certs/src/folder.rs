@@ -112,10 +112,9 @@ impl Folder {
     /// Reads the CA's files and checks them against each other.
     pub(crate) fn load(&self) -> Result<Content> {
         let file = certificate_file(&self.dir);
-        let certificate = pem::certificate_der(&required(&file)?)
-            .map_err(|error| CertsError::damaged(&file, error.to_string()))?;
-        let validity = pem::validity(&certificate)
-            .ok_or_else(|| CertsError::damaged(&file, "not a certificate"))?;
+        let certificate =
+            pem::certificate_der(&required(&file)?).map_err(|error| CertsError::damaged(&file, error.to_string()))?;
+        let validity = pem::validity(&certificate).ok_or_else(|| CertsError::damaged(&file, "not a certificate"))?;
 
         let file = self.dir.join(KEY);
         let key = read_key(&file)?;
@@ -128,12 +127,7 @@ impl Folder {
             let why = format!("the index of another {CERT}");
             return Err(CertsError::damaged(&self.dir.join(INDEX), why));
         }
-        Ok(Content {
-            certificate,
-            validity,
-            key,
-            index,
-        })
+        Ok(Content { certificate, validity, key, index })
     }
 
     fn lock(dir: &Path) -> Result<Self> {
@@ -146,10 +140,7 @@ impl Folder {
             .open(&file)
             .map_err(|error| CertsError::io("lock", &file, error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                dir: dir.to_owned(),
-                _lock: lock,
-            }),
+            Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(CertsError::Busy { file }),
             Err(TryLockError::Error(error)) => Err(CertsError::io("lock", &file, error)),
         }
@@ -162,13 +153,7 @@ fn require(dir: &Path) -> Result<()> {
     for name in [CERT, KEY, INDEX] {
         found |= exists(&dir.join(name))?;
     }
-    if found && !exists(&dir.join(UNFINISHED))? {
-        Ok(())
-    } else {
-        Err(CertsError::NoAuthority {
-            dir: dir.to_owned(),
-        })
-    }
+    if found && !exists(&dir.join(UNFINISHED))? { Ok(()) } else { Err(CertsError::NoAuthority { dir: dir.to_owned() }) }
 }
 
 fn load_index(dir: &Path) -> Result<Index> {
@@ -178,16 +163,10 @@ fn load_index(dir: &Path) -> Result<Index> {
 
 fn read_key(file: &Path) -> Result<KeyPair> {
     let bytes = required(file)?;
-    let mode = std::fs::metadata(file)
-        .map_err(|error| CertsError::io("read", file, error))?
-        .permissions()
-        .mode()
-        & 0o777;
+    let mode =
+        std::fs::metadata(file).map_err(|error| CertsError::io("read", file, error))?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(CertsError::KeyExposed {
-            file: file.to_owned(),
-            mode,
-        });
+        return Err(CertsError::KeyExposed { file: file.to_owned(), mode });
     }
     std::str::from_utf8(&bytes)
         .ok()

@@ -64,9 +64,7 @@ macro_rules! hex_text {
             type Error = CertsError;
 
             fn try_from(text: String) -> Result<Self> {
-                unhex::<$bytes>(&text)
-                    .map(Self)
-                    .ok_or(CertsError::Reference { text })
+                unhex::<$bytes>(&text).map(Self).ok_or(CertsError::Reference { text })
             }
         }
     };
@@ -97,19 +95,13 @@ impl FromStr for CertificateRef {
 
     /// Hex digits, upper or lower case, with or without the colons that other tools print.
     fn from_str(text: &str) -> Result<Self> {
-        let hex: String = text
-            .chars()
-            .filter(|c| *c != ':')
-            .collect::<String>()
-            .to_ascii_lowercase();
+        let hex: String = text.chars().filter(|c| *c != ':').collect::<String>().to_ascii_lowercase();
         if let Some(bytes) = unhex(&hex) {
             return Ok(Self::Serial(Serial(bytes)));
         }
         unhex(&hex)
             .map(|bytes| Self::Fingerprint(Fingerprint(bytes)))
-            .ok_or_else(|| CertsError::Reference {
-                text: text.to_owned(),
-            })
+            .ok_or_else(|| CertsError::Reference { text: text.to_owned() })
     }
 }
 
@@ -147,14 +139,10 @@ impl FromStr for Reason {
     type Err = CertsError;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::ALL
-            .iter()
-            .find(|(name, _)| *name == text)
-            .map(|(_, reason)| *reason)
-            .ok_or_else(|| CertsError::Reason {
-                text: text.to_owned(),
-                known: Self::ALL.map(|(name, _)| name).join(", "),
-            })
+        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, reason)| *reason).ok_or_else(|| CertsError::Reason {
+            text: text.to_owned(),
+            known: Self::ALL.map(|(name, _)| name).join(", "),
+        })
     }
 }
 
@@ -203,11 +191,7 @@ struct RawEntry {
     #[serde(with = "instant")]
     not_after: i64,
     state: RawState,
-    #[serde(
-        default,
-        with = "instant::optional",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, with = "instant::optional", skip_serializing_if = "Option::is_none")]
     revoked_at: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<Reason>,
@@ -229,17 +213,11 @@ impl TryFrom<RawEntry> for Entry {
             (RawState::Valid, None, None) => None,
             (RawState::Revoked, Some(at), Some(reason)) => Some(Revocation { at, reason }),
             _ => {
-                return Err(format!(
-                    "state of {} contradicts revoked_at and reason",
-                    raw.serial
-                ));
+                return Err(format!("state of {} contradicts revoked_at and reason", raw.serial));
             }
         };
         if raw.system.is_some() != raw.names.is_empty() {
-            return Err(format!(
-                "{} is neither a system's nor a server's",
-                raw.serial
-            ));
+            return Err(format!("{} is neither a system's nor a server's", raw.serial));
         }
         if raw.not_after < raw.not_before {
             return Err(format!("{} ends before it begins", raw.serial));
@@ -266,11 +244,7 @@ impl From<Entry> for RawEntry {
             names: entry.names,
             not_before: entry.not_before,
             not_after: entry.not_after,
-            state: if entry.revocation.is_some() {
-                RawState::Revoked
-            } else {
-                RawState::Valid
-            },
+            state: if entry.revocation.is_some() { RawState::Revoked } else { RawState::Valid },
             revoked_at: entry.revocation.map(|revocation| revocation.at),
             reason: entry.revocation.map(|revocation| revocation.reason),
             fingerprint: entry.fingerprint,
@@ -294,13 +268,7 @@ pub(crate) struct Index {
 
 impl Index {
     pub(crate) const fn new(ca_fingerprint: Fingerprint, crl_days: u32) -> Self {
-        Self {
-            format: FORMAT,
-            ca_fingerprint,
-            crl_number: 0,
-            crl_days,
-            certificates: Vec::new(),
-        }
+        Self { format: FORMAT, ca_fingerprint, crl_number: 0, crl_days, certificates: Vec::new() }
     }
 
     /// Reads and checks an index; `None` if there is no such file.
@@ -308,30 +276,23 @@ impl Index {
         let Some(bytes) = durable::read(file, INDEX_BYTES_MAX)? else {
             return Ok(None);
         };
-        let index: Self = serde_json::from_slice(&bytes)
-            .map_err(|error| CertsError::damaged(file, error.to_string()))?;
+        let index: Self =
+            serde_json::from_slice(&bytes).map_err(|error| CertsError::damaged(file, error.to_string()))?;
         if index.format != FORMAT {
-            return Err(CertsError::damaged(
-                file,
-                format!("format {}, known is {FORMAT}", index.format),
-            ));
+            return Err(CertsError::damaged(file, format!("format {}, known is {FORMAT}", index.format)));
         }
         let mut serials = HashSet::new();
         let mut fingerprints = HashSet::new();
         for entry in &index.certificates {
             if !serials.insert(&entry.serial) || !fingerprints.insert(entry.fingerprint) {
-                return Err(CertsError::damaged(
-                    file,
-                    format!("{} stands in it twice", entry.serial),
-                ));
+                return Err(CertsError::damaged(file, format!("{} stands in it twice", entry.serial)));
             }
         }
         Ok(Some(index))
     }
 
     pub(crate) fn save(&self, file: &Path) -> Result<()> {
-        let mut bytes = serde_json::to_vec_pretty(self)
-            .map_err(|error| CertsError::io("write", file, error.into()))?;
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(|error| CertsError::io("write", file, error.into()))?;
         bytes.push(b'\n');
         durable::replace(file, &bytes, Access::Owner)
     }
@@ -340,18 +301,14 @@ impl Index {
         self.certificates
             .iter()
             .find(|entry| matches(entry, reference))
-            .ok_or_else(|| CertsError::NotFound {
-                reference: reference.clone(),
-            })
+            .ok_or_else(|| CertsError::NotFound { reference: reference.clone() })
     }
 
     pub(crate) fn find_mut(&mut self, reference: &CertificateRef) -> Result<&mut Entry> {
         self.certificates
             .iter_mut()
             .find(|entry| matches(entry, reference))
-            .ok_or_else(|| CertsError::NotFound {
-                reference: reference.clone(),
-            })
+            .ok_or_else(|| CertsError::NotFound { reference: reference.clone() })
     }
 }
 

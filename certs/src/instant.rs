@@ -31,10 +31,7 @@ impl Validity {
     /// [`CertsError::Days`] outside 1–[`VALIDITY_DAYS_MAX`]; [`CertsError::Instant`] outside
     /// the years 1970–9999.
     pub fn days(now: i64, days: u32) -> Result<Self> {
-        Ok(Self {
-            not_before: (calendar(now)? - BACKDATE_S).max(0),
-            not_after: after_days(now, days)?,
-        })
+        Ok(Self { not_before: (calendar(now)? - BACKDATE_S).max(0), not_after: after_days(now, days)? })
     }
 
     pub(crate) fn covers(self, other: Self) -> bool {
@@ -51,10 +48,7 @@ impl Validity {
 /// `now` plus `days` days.
 pub(crate) fn after_days(now: i64, days: u32) -> Result<i64> {
     if days == 0 || days > VALIDITY_DAYS_MAX {
-        return Err(CertsError::Days {
-            days,
-            days_max: VALIDITY_DAYS_MAX,
-        });
+        return Err(CertsError::Days { days, days_max: VALIDITY_DAYS_MAX });
     }
     calendar(calendar(now)? + i64::from(days) * DAY_S)
 }
@@ -64,35 +58,21 @@ pub(crate) fn asn1(unix_s: i64) -> Result<ASN1Time> {
 }
 
 fn calendar(unix_s: i64) -> Result<i64> {
-    if (0..=LAST_S).contains(&unix_s) {
-        Ok(unix_s)
-    } else {
-        Err(CertsError::Instant { unix_s })
-    }
+    if (0..=LAST_S).contains(&unix_s) { Ok(unix_s) } else { Err(CertsError::Instant { unix_s }) }
 }
 
 /// RFC 3339 with the offset +08:00; a time outside the calendar is shown as its seconds.
 pub(crate) fn rfc3339(unix_s: i64) -> String {
-    Timestamp::from_second(unix_s).map_or_else(
-        |_| unix_s.to_string(),
-        |at| at.display_with_offset(SHANGHAI).to_string(),
-    )
+    Timestamp::from_second(unix_s)
+        .map_or_else(|_| unix_s.to_string(), |at| at.display_with_offset(SHANGHAI).to_string())
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the shape that serde calls"
-)]
-pub(crate) fn serialize<S: Serializer>(
-    unix_s: &i64,
-    to: S,
-) -> std::result::Result<S::Ok, S::Error> {
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde calls")]
+pub(crate) fn serialize<S: Serializer>(unix_s: &i64, to: S) -> std::result::Result<S::Ok, S::Error> {
     to.serialize_str(&rfc3339(*unix_s))
 }
 
-pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-    from: D,
-) -> std::result::Result<i64, D::Error> {
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<i64, D::Error> {
     let text = String::deserialize(from)?;
     let at: Timestamp = text.parse().map_err(serde::de::Error::custom)?;
     Ok(at.as_second())
@@ -106,19 +86,14 @@ pub(crate) mod optional {
     struct Wrapped(#[serde(deserialize_with = "super::deserialize")] i64);
 
     #[expect(clippy::ref_option, reason = "the shape that serde calls")]
-    pub(crate) fn serialize<S: Serializer>(
-        unix_s: &Option<i64>,
-        to: S,
-    ) -> std::result::Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(unix_s: &Option<i64>, to: S) -> std::result::Result<S::Ok, S::Error> {
         match unix_s {
             Some(unix_s) => super::serialize(unix_s, to),
             None => to.serialize_none(),
         }
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> std::result::Result<Option<i64>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<i64>, D::Error> {
         Ok(Option::<Wrapped>::deserialize(from)?.map(|wrapped| wrapped.0))
     }
 }

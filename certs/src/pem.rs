@@ -16,10 +16,7 @@ use crate::instant::Validity;
 pub fn fingerprint(cert_der: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     // The digest of SHA-256 has 32 bytes, so zip leaves none out.
-    for (to, from) in out
-        .iter_mut()
-        .zip(digest::digest(&digest::SHA256, cert_der).as_ref())
-    {
+    for (to, from) in out.iter_mut().zip(digest::digest(&digest::SHA256, cert_der).as_ref()) {
         *to = *from;
     }
     out
@@ -30,9 +27,7 @@ pub fn fingerprint(cert_der: &[u8]) -> [u8; 32] {
 /// # Errors
 /// [`CertsError::Pem`] if there is none.
 pub fn certificate_der(pem: &[u8]) -> Result<CertificateDer<'static>> {
-    CertificateDer::from_pem_slice(pem).map_err(|_| CertsError::Pem {
-        expected: "certificate",
-    })
+    CertificateDer::from_pem_slice(pem).map_err(|_| CertsError::Pem { expected: "certificate" })
 }
 
 /// DER form of the first CRL in a PEM text.
@@ -40,9 +35,8 @@ pub fn certificate_der(pem: &[u8]) -> Result<CertificateDer<'static>> {
 /// # Errors
 /// [`CertsError::Pem`] if there is none.
 pub fn crl_der(pem: &[u8]) -> Result<CertificateRevocationListDer<'static>> {
-    CertificateRevocationListDer::from_pem_slice(pem).map_err(|_| CertsError::Pem {
-        expected: "certificate revocation list",
-    })
+    CertificateRevocationListDer::from_pem_slice(pem)
+        .map_err(|_| CertsError::Pem { expected: "certificate revocation list" })
 }
 
 /// A private key as PKCS #8 in PEM form. Its `Debug` shows nothing of it.

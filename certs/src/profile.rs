@@ -2,9 +2,8 @@
 //! of issuing can leave out a usage or let a caller choose its own name.
 
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,
-    SerialNumber, SubjectPublicKeyInfo,
+    BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber, SubjectPublicKeyInfo,
 };
 use rustls_pki_types::ServerName;
 use x509_parser::certification_request::X509CertificationRequest;
@@ -37,14 +36,9 @@ impl Profile {
 
     pub(crate) fn server(names: &[ServerName<'_>]) -> Result<Self> {
         if names.is_empty() || names.len() > SERVER_NAMES_MAX {
-            return Err(CertsError::ServerNameCount {
-                given: names.len(),
-                max: SERVER_NAMES_MAX,
-            });
+            return Err(CertsError::ServerNameCount { given: names.len(), max: SERVER_NAMES_MAX });
         }
-        Ok(Self::Server(
-            names.iter().map(ServerName::to_owned).collect(),
-        ))
+        Ok(Self::Server(names.iter().map(ServerName::to_owned).collect()))
     }
 
     /// The profile that an issued certificate had.
@@ -66,10 +60,7 @@ impl Profile {
     pub(crate) fn names(&self) -> Vec<String> {
         match self {
             Self::System(_) => Vec::new(),
-            Self::Server(names) => names
-                .iter()
-                .map(|name| name.to_str().into_owned())
-                .collect(),
+            Self::Server(names) => names.iter().map(|name| name.to_str().into_owned()).collect(),
         }
     }
 
@@ -77,10 +68,9 @@ impl Profile {
         match self {
             Self::System(id) => id.clone(),
             // A DNS name may be longer than a common name; nobody matches by it.
-            Self::Server(names) => names
-                .first()
-                .map(|name| name.to_str().chars().take(NAME_CHARS_MAX).collect())
-                .unwrap_or_default(),
+            Self::Server(names) => {
+                names.first().map(|name| name.to_str().chars().take(NAME_CHARS_MAX).collect()).unwrap_or_default()
+            }
         }
     }
 
@@ -105,8 +95,7 @@ impl Profile {
                 params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
             }
             Self::Server(names) => {
-                params.subject_alt_names =
-                    names.iter().map(subject_alt_name).collect::<Result<_>>()?;
+                params.subject_alt_names = names.iter().map(subject_alt_name).collect::<Result<_>>()?;
                 params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
             }
         }
@@ -126,10 +115,7 @@ pub fn system_urn(system_id: &str) -> String {
 pub fn server_names(texts: &[String]) -> Result<Vec<ServerName<'static>>> {
     texts
         .iter()
-        .map(|text| {
-            ServerName::try_from(text.clone())
-                .map_err(|_| CertsError::ServerName { name: text.clone() })
-        })
+        .map(|text| ServerName::try_from(text.clone()).map_err(|_| CertsError::ServerName { name: text.clone() }))
         .collect()
 }
 
@@ -138,10 +124,7 @@ pub(crate) fn system_id(id: &str) -> Result<()> {
     let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
     if id.len() <= NAME_CHARS_MAX
         && id.bytes().all(allowed)
-        && id
-            .bytes()
-            .next()
-            .is_some_and(|first| first.is_ascii_alphanumeric())
+        && id.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
     {
         Ok(())
     } else {
@@ -168,17 +151,12 @@ pub(crate) fn csr_public_key(pem: &str) -> Result<SubjectPublicKeyInfo> {
     if pem.len() as u64 > CSR_BYTES_MAX {
         return Err(refuse("it is too large"));
     }
-    let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes())
-        .map_err(|_| refuse("it is not in PEM form"))?;
+    let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).map_err(|_| refuse("it is not in PEM form"))?;
     // The second label is the one that older tools write.
-    if !matches!(
-        block.label.as_str(),
-        "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST"
-    ) {
+    if !matches!(block.label.as_str(), "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST") {
         return Err(refuse("it holds something else"));
     }
-    let (rest, csr) = X509CertificationRequest::from_der(&block.contents)
-        .map_err(|_| refuse("it cannot be parsed"))?;
+    let (rest, csr) = X509CertificationRequest::from_der(&block.contents).map_err(|_| refuse("it cannot be parsed"))?;
     if !rest.is_empty() {
         return Err(refuse("something follows it"));
     }
@@ -186,8 +164,7 @@ pub(crate) fn csr_public_key(pem: &str) -> Result<SubjectPublicKeyInfo> {
         .ok()
         .filter(|key| key.algorithm() == &rcgen::PKCS_ECDSA_P256_SHA256)
         .ok_or_else(|| refuse("its key is not ECDSA P-256"))?;
-    csr.verify_signature()
-        .map_err(|_| refuse("its signature is wrong"))?;
+    csr.verify_signature().map_err(|_| refuse("its signature is wrong"))?;
     Ok(key)
 }
 
@@ -205,8 +182,6 @@ fn subject_alt_name(name: &ServerName<'static>) -> Result<SanType> {
     match name {
         ServerName::DnsName(dns) => Ok(SanType::DnsName(dns.as_ref().try_into()?)),
         ServerName::IpAddress(address) => Ok(SanType::IpAddress((*address).into())),
-        other => Err(CertsError::ServerName {
-            name: other.to_str().into_owned(),
-        }),
+        other => Err(CertsError::ServerName { name: other.to_str().into_owned() }),
     }
 }

@@ -3,8 +3,7 @@
 use std::ops::RangeInclusive;
 
 use rcgen::{
-    CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, RevocationReason,
-    RevokedCertParams, SerialNumber,
+    CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, RevocationReason, RevokedCertParams, SerialNumber,
 };
 use x509_parser::prelude::FromDer as _;
 use x509_parser::revocation_list::CertificateRevocationList;
@@ -38,21 +37,11 @@ pub(crate) fn sign(index: &Index, issuer: &Issuer<'_, KeyPair>, now: i64) -> Res
         key_identifier_method: KeyIdMethod::Sha256,
     }
     .signed_by(issuer)?;
-    Ok(Crl {
-        number: index.crl_number,
-        next_update,
-        pem: crl.pem()?,
-        der: crl.into(),
-    })
+    Ok(Crl { number: index.crl_number, next_update, pem: crl.pem()?, der: crl.into() })
 }
 
 /// Whether a CRL file is this CA's CRL of this number and holds for the whole of `period`.
-pub(crate) fn is_current(
-    file: &[u8],
-    ca_der: &[u8],
-    number: u64,
-    period: RangeInclusive<i64>,
-) -> bool {
+pub(crate) fn is_current(file: &[u8], ca_der: &[u8], number: u64, period: RangeInclusive<i64>) -> bool {
     let Ok(der) = pem::crl_der(file) else {
         return false;
     };

@@ -31,8 +31,10 @@ impl Source {
     /// Reads the file.
     pub(crate) fn read(path: &Path) -> Result<Self, Fault> {
         let name = path.display().to_string();
-        let text = read_bounded(path).and_then(|bytes| String::from_utf8(bytes).map_err(|_| String::from("is not UTF-8 text")));
-        let text = text.map_err(|cause| Fault { file: name.clone(), line: 1, column: 1, message: cause, hint: None })?;
+        let text = read_bounded(path)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(|_| String::from("is not UTF-8 text")));
+        let text =
+            text.map_err(|cause| Fault { file: name.clone(), line: 1, column: 1, message: cause, hint: None })?;
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         Ok(Self { name, folder, text })
     }
@@ -117,7 +119,9 @@ impl<'s> Document<'s> {
     pub(crate) fn count(&self, key: &str, faults: &mut Vec<Fault>) -> usize {
         match self.tree.get_key_value(key) {
             None => 0,
-            Some((_, value)) if value.get_ref().is_array() => value.get_ref().as_array().map_or(0, |entries| entries.len()),
+            Some((_, value)) if value.get_ref().is_array() => {
+                value.get_ref().as_array().map_or(0, |entries| entries.len())
+            }
             Some((name, _)) => {
                 let hint = Some(format!("write [[{key}]] before each entry"));
                 faults.push(self.source.fault(name.span().start, format!("\"{key}\" is a list of entries"), hint));
@@ -218,7 +222,8 @@ fn key_of<'v>(value: &'v DeValue<'_>, span: &Range<usize>) -> Option<&'v str> {
     match value {
         DeValue::Table(table) => table.iter().find_map(|(key, held)| {
             let here = held.span() == *span;
-            let in_list = held.get_ref().as_array().is_some_and(|list| list.iter().any(|element| element.span() == *span));
+            let in_list =
+                held.get_ref().as_array().is_some_and(|list| list.iter().any(|element| element.span() == *span));
             if here || in_list { Some(key.get_ref().as_ref()) } else { key_of(held.get_ref(), span) }
         }),
         DeValue::Array(list) => list.iter().find_map(|element| key_of(element.get_ref(), span)),

@@ -79,7 +79,9 @@ const LISTED_MAX: usize = 16;
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = name.chars().count();
     let reach = (length / 3).max(1).min(length.saturating_sub(1));
-    let scored = known.into_iter().map(|candidate| (strsim::osa_distance(&name.to_lowercase(), &candidate.to_lowercase()), candidate));
+    let scored = known
+        .into_iter()
+        .map(|candidate| (strsim::osa_distance(&name.to_lowercase(), &candidate.to_lowercase()), candidate));
     scored.filter(|(distance, _)| *distance <= reach).min().map(|(_, candidate)| candidate)
 }
 

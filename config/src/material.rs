@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, Ed25519KeyPair, EcdsaKeyPair, KeyPair, RsaKeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair,
+};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivatePkcs8KeyDer};
 use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
@@ -22,14 +24,19 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
         return Err(format!("certificate file {name} holds no certificate (-----BEGIN CERTIFICATE-----)"));
     }
     let readable = found.iter().all(|der| X509Certificate::from_der(der).is_ok_and(|(rest, _)| rest.is_empty()));
-    if readable { Ok(found) } else { Err(format!("certificate file {name} holds something that is not an X.509 certificate")) }
+    if readable {
+        Ok(found)
+    } else {
+        Err(format!("certificate file {name} holds something that is not an X.509 certificate"))
+    }
 }
 
 /// SHA-256 of the first certificate of a PEM file: the one that the client itself presents.
 pub(crate) fn fingerprint(path: &Path) -> Result<[u8; 32], String> {
     let found = certificates(path)?;
     let leaf = found.first().map(|der| digest(&SHA256, der));
-    leaf.and_then(|print| print.as_ref().try_into().ok()).ok_or_else(|| format!("certificate file {} is empty", path.display()))
+    leaf.and_then(|print| print.as_ref().try_into().ok())
+        .ok_or_else(|| format!("certificate file {} is empty", path.display()))
 }
 
 /// A fingerprint written in hexadecimal, with or without colons.
@@ -40,8 +47,10 @@ pub(crate) fn fingerprint_of_hex(text: &str) -> Option<[u8; 32]> {
 
 /// 64 hexadecimal digits as 32 bytes.
 pub(crate) fn hex32(text: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u8> = text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
-    let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
+    let digits: Vec<u8> =
+        text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
+    let bytes: Vec<u8> =
+        digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
     (digits.len() == 64).then(|| bytes.try_into().ok()).flatten()
 }
 
@@ -50,13 +59,23 @@ pub(crate) fn revocation_lists(path: &Path) -> Result<(), String> {
     let name = path.display();
     let text = read_bounded(path).map_err(|cause| format!("revocation list {name} {cause}"))?;
     let found: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(&text).collect();
-    let readable = found.is_ok_and(|lists| !lists.is_empty() && lists.iter().all(|der| CertificateRevocationList::from_der(der).is_ok()));
-    if readable { Ok(()) } else { Err(format!("revocation list {name} holds no readable list (-----BEGIN X509 CRL-----)")) }
+    let readable = found.is_ok_and(|lists| {
+        !lists.is_empty() && lists.iter().all(|der| CertificateRevocationList::from_der(der).is_ok())
+    });
+    if readable {
+        Ok(())
+    } else {
+        Err(format!("revocation list {name} holds no readable list (-----BEGIN X509 CRL-----)"))
+    }
 }
 
 /// Checks that a private key is readable and belongs to the first certificate of a file.
 pub(crate) fn key_of_certificate(key: &Secret, certificate: &Path) -> Result<(), String> {
-    let public = public_key(key).ok_or_else(|| String::from("not a private key in PKCS#8 PEM (-----BEGIN PRIVATE KEY-----): ECDSA P-256, P-384, RSA or Ed25519"))?;
+    let public = public_key(key).ok_or_else(|| {
+        String::from(
+            "not a private key in PKCS#8 PEM (-----BEGIN PRIVATE KEY-----): ECDSA P-256, P-384, RSA or Ed25519",
+        )
+    })?;
     let found = certificates(certificate)?;
     let of_certificate = found.first().and_then(|der| X509Certificate::from_der(der).ok());
     let same = of_certificate.is_some_and(|(_, leaf)| leaf.public_key().subject_public_key.data.as_ref() == public);
@@ -72,11 +91,17 @@ pub(crate) fn is_es256_key(key: &Secret) -> bool {
 fn public_key(key: &Secret) -> Option<Vec<u8>> {
     let der = PrivatePkcs8KeyDer::from_pem_slice(key.expose()).ok()?;
     let der = der.secret_pkcs8_der();
-    let ecdsa = || [&ECDSA_P256_SHA256_FIXED_SIGNING, &ECDSA_P384_SHA384_ASN1_SIGNING].into_iter().find_map(|curve| EcdsaKeyPair::from_pkcs8(curve, der).ok());
+    let ecdsa = || {
+        [&ECDSA_P256_SHA256_FIXED_SIGNING, &ECDSA_P384_SHA384_ASN1_SIGNING]
+            .into_iter()
+            .find_map(|curve| EcdsaKeyPair::from_pkcs8(curve, der).ok())
+    };
     ecdsa()
         .map(|pair| pair.public_key().as_ref().to_vec())
         .or_else(|| RsaKeyPair::from_pkcs8(der).ok().map(|pair| pair.public_key().as_ref().to_vec()))
-        .or_else(|| Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).ok().map(|pair| pair.public_key().as_ref().to_vec()))
+        .or_else(|| {
+            Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).ok().map(|pair| pair.public_key().as_ref().to_vec())
+        })
 }
 
 /// Checks a JSON Web Key Set of an issuer: readable, at least one key.
@@ -85,7 +110,11 @@ pub(crate) fn key_set(path: &Path) -> Result<(), String> {
     let text = read_bounded(path).map_err(|cause| format!("key set {name} {cause}"))?;
     let parsed: Option<serde_json::Value> = serde_json::from_slice(&text).ok();
     let filled = parsed.and_then(|set| set.get("keys")?.as_array().map(|keys| !keys.is_empty()));
-    if filled == Some(true) { Ok(()) } else { Err(format!("key set {name} is not {{\"keys\": [ … ]}} with at least one key")) }
+    if filled == Some(true) {
+        Ok(())
+    } else {
+        Err(format!("key set {name} is not {{\"keys\": [ … ]}} with at least one key"))
+    }
 }
 
 /// Every path of a list that fails its check, with its position and the cause.

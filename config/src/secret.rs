@@ -58,7 +58,9 @@ impl SecretRef {
     pub fn read(&self) -> Result<Secret, String> {
         let bytes = match self {
             Self::File(path) => read_bounded(path).map_err(|cause| format!("{self} {cause}"))?,
-            Self::Env(name) => variable(name).ok_or_else(|| format!("{self} is not set in the environment"))?.into_bytes(),
+            Self::Env(name) => {
+                variable(name).ok_or_else(|| format!("{self} is not set in the environment"))?.into_bytes()
+            }
         };
         if bytes.is_empty() { Err(format!("{self} is empty")) } else { Ok(Secret(bytes)) }
     }
@@ -87,10 +89,19 @@ impl fmt::Debug for Secret {
 }
 
 /// Parses and reads the reference at a path; what is wrong becomes a fault that repeats no secret.
-pub(crate) fn referenced(text: &str, path: &str, document: &Document<'_>, faults: &mut Vec<Fault>) -> Option<(SecretRef, Secret)> {
+pub(crate) fn referenced(
+    text: &str,
+    path: &str,
+    document: &Document<'_>,
+    faults: &mut Vec<Fault>,
+) -> Option<(SecretRef, Secret)> {
     let Some(reference) = SecretRef::parse(text, document) else {
         let key = path.rsplit('.').next().unwrap_or(path);
-        faults.push(document.fault(path, format!("\"{key}\": not a reference to a secret"), Some(shape::REFERENCE.to_owned())));
+        faults.push(document.fault(
+            path,
+            format!("\"{key}\": not a reference to a secret"),
+            Some(shape::REFERENCE.to_owned()),
+        ));
         return None;
     };
     match reference.read() {

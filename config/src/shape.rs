@@ -68,7 +68,9 @@ pub(crate) fn example(key: &str) -> Option<String> {
         "crl" => "crl = [\"pki/ca.crl.pem\"]",
         "files" => "files = [\"catalogue.toml\"]",
         "issuers" => "[[tokens.issuers]] before each issuer",
-        "valid_from" | "valid_until" | "published" | "as_of" => return Some(format!("example: {key} = \"2026-12-31\"")),
+        "valid_from" | "valid_until" | "published" | "as_of" => {
+            return Some(format!("example: {key} = \"2026-12-31\""));
+        }
         "modes" => "modes = [\"verify\", \"query\"]",
         "purposes" => "purposes = [\"SHJZ\"]",
         "share_type" => "share_type = \"conditional\"",
@@ -87,7 +89,10 @@ pub(crate) fn syntax(message: &str) -> (String, Option<String>) {
     let first = message.lines().next().unwrap_or_default();
     let unquoted = ["invalid float", "invalid boolean", "string values must be quoted"];
     if unquoted.iter().any(|start| first.starts_with(start)) {
-        return (String::from("not TOML: not a value"), Some(String::from("a text stands in quotes: name = \"node-1\"")));
+        return (
+            String::from("not TOML: not a value"),
+            Some(String::from("a text stands in quotes: name = \"node-1\"")),
+        );
     }
     let unclosed = first.contains("array") || first.contains("inline table");
     let hint = unclosed.then(|| String::from("is a comma or a closing bracket missing before this?"));

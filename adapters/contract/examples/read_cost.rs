@@ -7,7 +7,8 @@ use sluice_contract::Layout;
 use sluice_contract::answer::read;
 use sluice_contract::spec::OperationSpec;
 use sluice_domain::{
-    Item, ItemCode, ItemSet, ItemType, Level, Modes, PartyIx, ProvisionMode, Resource, ResourceCode, ShareCondition, ShareType,
+    Item, ItemCode, ItemSet, ItemType, Level, Modes, PartyIx, ProvisionMode, Resource, ResourceCode, ShareCondition,
+    ShareType,
 };
 
 const ITEMS: usize = 30;
@@ -45,13 +46,25 @@ fn report(took: Duration, read_bytes: usize, kept_bytes: usize) {
 
 fn item(at: usize) -> Result<Item, sluice_domain::ids::IdError> {
     let code = ItemCode::new(&format!("ITEM_{at:02}"))?;
-    Ok(Item { code, name: String::new(), kind: ItemType::C, length: 0, level: Level::L2, semantic: None, key: at == 0, out: false })
+    Ok(Item {
+        code,
+        name: String::new(),
+        kind: ItemType::C,
+        length: 0,
+        level: Level::L2,
+        semantic: None,
+        key: at == 0,
+        out: false,
+    })
 }
 
 fn body() -> String {
     let member = |at: usize| format!(r#""ITEM_{at:02}":"样例值{at:08}value{at:02}""#);
     let record = format!("{{{}}}", (0..ITEMS).map(member).collect::<Vec<_>>().join(","));
-    format!(r#"{{"code":"0","data":{{"list":[{}],"at":"2026-11-22T09:00:00+08:00"}}}}"#, vec![record; RECORDS].join(","))
+    format!(
+        r#"{{"code":"0","data":{{"list":[{}],"at":"2026-11-22T09:00:00+08:00"}}}}"#,
+        vec![record; RECORDS].join(",")
+    )
 }
 
 fn resource(items: Vec<Item>) -> Result<Resource, sluice_domain::ids::IdError> {

@@ -101,7 +101,8 @@ impl<'a, 'f> Reading<'a, 'f> {
         items: &ItemSet,
         on_record: &'f mut dyn FnMut(&Row<'_>) -> Result<(), BadAnswer>,
     ) -> Result<Self, BadAnswer> {
-        let source = |position: usize| layout.sources.get(position).and_then(Option::as_ref).map(|source| (position, source));
+        let source =
+            |position: usize| layout.sources.get(position).and_then(Option::as_ref).map(|source| (position, source));
         let wanted: Vec<_> = items.iter().filter_map(source).collect();
         if wanted.len() < items.len() && !layout.optional {
             return Err(BadAnswer::ItemMissing);
@@ -182,7 +183,11 @@ impl<'a, 'f> Reading<'a, 'f> {
     fn finish(mut self) -> Result<Envelope, BadAnswer> {
         let as_of = self.as_of()?;
         if self.layout.not_found.as_ref().is_some_and(|condition| self.holds(condition)) {
-            return if self.records == 0 { Ok(Envelope { found: false, as_of, records: 0 }) } else { Err(BadAnswer::Contradictory) };
+            return if self.records == 0 {
+                Ok(Envelope { found: false, as_of, records: 0 })
+            } else {
+                Err(BadAnswer::Contradictory)
+            };
         }
         if self.layout.success.as_ref().is_some_and(|condition| !self.holds(condition)) {
             return Err(BadAnswer::NotSuccess);
@@ -210,7 +215,9 @@ impl<'a, 'f> Reading<'a, 'f> {
             _ => None,
         };
         let is_plain = |text: &str| {
-            let plain = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'+' | b'.' | b'/' | b'T' | b'Z' | b' ');
+            let plain = |byte: u8| {
+                byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'+' | b'.' | b'/' | b'T' | b'Z' | b' ')
+            };
             (1..=AS_OF_BYTES_MAX).contains(&text.len()) && text.bytes().all(plain)
         };
         text.filter(|text| is_plain(text)).map(|text| Some(text.into_owned())).ok_or(BadAnswer::AsOf)

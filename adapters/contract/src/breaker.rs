@@ -33,7 +33,12 @@ pub enum Admittance {
 impl Breaker {
     /// Opens after `failures_max` failures in a row (at least 1) for `open_ms`.
     pub fn new(failures_max: u32, open_ms: u64) -> Self {
-        Self { failures_max: failures_max.max(1), open_ms, failures: AtomicU32::new(0), open_until_ms: AtomicU64::new(0) }
+        Self {
+            failures_max: failures_max.max(1),
+            open_ms,
+            failures: AtomicU32::new(0),
+            open_until_ms: AtomicU64::new(0),
+        }
     }
 
     /// Whole seconds to wait if the circuit is open, without claiming a probe: to refuse before a
@@ -76,7 +81,8 @@ impl Breaker {
 
     /// The provider failed: opens after enough of them.
     pub fn failed(&self, now_ms: u64) {
-        let before = self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| Some(count.saturating_add(1)));
+        let before =
+            self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| Some(count.saturating_add(1)));
         if before.unwrap_or(u32::MAX).saturating_add(1) >= self.failures_max {
             self.open_until_ms.store(now_ms.saturating_add(self.open_ms).max(1), Ordering::Release);
         }

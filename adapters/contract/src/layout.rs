@@ -136,7 +136,8 @@ impl Layout {
         };
         plan.unknown_items("fields", operation.fields.keys(), resource);
         plan.unknown_items("codes", operation.codes.keys(), resource);
-        let sources: Vec<_> = resource.items.iter().zip(names).map(|(item, name)| (name, codes(&mut plan, item))).collect();
+        let sources: Vec<_> =
+            resource.items.iter().zip(names).map(|(item, name)| (name, codes(&mut plan, item))).collect();
         plan.compile(operation, sources, false)
     }
 
@@ -145,7 +146,11 @@ impl Layout {
     ///
     /// # Errors
     /// Every pointer that cannot be used; places are relative to the verification.
-    pub fn of_verdicts(verify: &VerifySpec, operation: &OperationSpec, resource: &Resource) -> Result<Self, Vec<SpecFault>> {
+    pub fn of_verdicts(
+        verify: &VerifySpec,
+        operation: &OperationSpec,
+        resource: &Resource,
+    ) -> Result<Self, Vec<SpecFault>> {
         let mut plan = Plan { operation: "operation.", ..Plan::default() };
         plan.unknown_items("results", verify.results.keys(), resource);
         let words = plan.verdict_words(verify);
@@ -177,7 +182,12 @@ struct Plan {
 }
 
 impl Plan {
-    fn compile(mut self, operation: &OperationSpec, sources: Vec<Named>, optional: bool) -> Result<Layout, Vec<SpecFault>> {
+    fn compile(
+        mut self,
+        operation: &OperationSpec,
+        sources: Vec<Named>,
+        optional: bool,
+    ) -> Result<Layout, Vec<SpecFault>> {
         let mut envelope = Tree::new();
         let as_of = operation.as_of.as_ref().and_then(|pointer| self.node(&mut envelope, "as_of", pointer));
         let success = operation.success.as_ref().and_then(|spec| self.condition(&mut envelope, "success", spec));
@@ -198,7 +208,11 @@ impl Plan {
             .collect();
         let holding = if operation.single_record { &envelope } else { &tree };
         if sources.iter().flatten().any(|source| source.node == 0 || !holding.is_leaf(source.node)) {
-            self.fault("fields", "an item's place lies around another place that is read", "name members that hold single values");
+            self.fault(
+                "fields",
+                "an item's place lies around another place that is read",
+                "name members that hold single values",
+            );
         }
         if as_of.is_some_and(|node| !envelope.is_leaf(node)) {
             self.fault("as_of", "it points around another place that is read", "/as_of");
@@ -209,7 +223,8 @@ impl Plan {
         if !self.faults.is_empty() {
             return Err(self.faults);
         }
-        let records = if operation.single_record { Records::Single { at: base } } else { Records::Array { at: base, tree } };
+        let records =
+            if operation.single_record { Records::Single { at: base } } else { Records::Array { at: base, tree } };
         Ok(Layout { envelope, records, as_of, success, not_found, sources, optional })
     }
 
@@ -243,7 +258,10 @@ impl Plan {
     fn unknown_items<'c>(&mut self, place: &str, codes: impl Iterator<Item = &'c ItemCode>, resource: &Resource) {
         for code in codes.filter(|code| resource.item(code.as_str()).is_none()) {
             let all = resource.items.iter().map(|item| item.code.as_str()).collect::<Vec<_>>().join(", ");
-            self.faults.push(SpecFault::new(format!("{place}.{code}"), "the resource has no such item").example(format!("one of {all}")));
+            self.faults.push(
+                SpecFault::new(format!("{place}.{code}"), "the resource has no such item")
+                    .example(format!("one of {all}")),
+            );
         }
     }
 
@@ -278,7 +296,8 @@ impl Plan {
         }
         for (place, missing) in [("match", verify.matching.is_empty()), ("mismatch", verify.mismatch.is_empty())] {
             if missing {
-                self.faults.push(SpecFault::new(place, "the provider's results need a meaning").example("match = [\"1\"]"));
+                self.faults
+                    .push(SpecFault::new(place, "the provider's results need a meaning").example("match = [\"1\"]"));
             }
         }
         words

@@ -55,7 +55,11 @@ impl Operation {
         let prefix = if matches!(purport, Purport::Verdicts(_)) { "operation." } else { "" };
         let mut compile = |at: String, text: &str, place: Place| {
             let compiled = Template::compile(text, place, &vocabulary);
-            compiled.map_err(|error| faults.push(SpecFault::new(format!("{prefix}{at}"), error.to_string()).example(example(place)))).ok()
+            compiled
+                .map_err(|error| {
+                    faults.push(SpecFault::new(format!("{prefix}{at}"), error.to_string()).example(example(place)))
+                })
+                .ok()
         };
         let path = compile("path".to_owned(), &spec.path, Place::Path);
         let query: Vec<_> = spec
@@ -68,7 +72,8 @@ impl Operation {
             })
             .collect();
         let in_body = if spec.body_type == BodyType::Json { Place::Json } else { Place::Form };
-        let body = spec.body.as_ref().and_then(|text| Some((compile("body".to_owned(), text, in_body)?, spec.body_type)));
+        let body =
+            spec.body.as_ref().and_then(|text| Some((compile("body".to_owned(), text, in_body)?, spec.body_type)));
         let headers = all_headers(headers, &spec.headers, &vocabulary, prefix, &mut faults);
         let layout = match purport {
             Purport::Records => Layout::of_records(spec, resource),
@@ -100,11 +105,15 @@ impl Operation {
 
     /// Whether every question that callers may put can be put to the provider.
     fn check_questions(&self, purport: Purport<'_>, resource: &Resource, prefix: &str, faults: &mut Vec<SpecFault>) {
-        let mut fault = |place: &str, fault: String, example: &str| faults.push(SpecFault::new(format!("{prefix}{place}"), fault).example(example));
+        let mut fault = |place: &str, fault: String, example: &str| {
+            faults.push(SpecFault::new(format!("{prefix}{place}"), fault).example(example))
+        };
         if self.method == Method::Get && self.body.is_some() {
             fault("body", "a GET has no body".to_owned(), "method = \"POST\"");
         }
-        let all = |of: fn(&Template) -> ItemSet| self.templates().fold(ItemSet::EMPTY, |sum, template| sum.union(&of(template)));
+        let all = |of: fn(&Template) -> ItemSet| {
+            self.templates().fold(ItemSet::EMPTY, |sum, template| sum.union(&of(template)))
+        };
         let (sent, claims) = (all(Template::keys), all(Template::claims));
         let body = self.body.as_ref().map_or(ItemSet::EMPTY, |(template, _)| template.named_keys());
         let needed = self.path.named_keys().union(&body);
@@ -112,16 +121,29 @@ impl Operation {
             let unsent = set.difference(&sent);
             if !unsent.is_empty() {
                 let codes = resource.codes_of(&unsent);
-                fault("path", format!("key {codes} is not sent, so the provider would answer with others"), "query = { id = \"{GMSFHM}\" }");
+                fault(
+                    "path",
+                    format!("key {codes} is not sent, so the provider would answer with others"),
+                    "query = { id = \"{GMSFHM}\" }",
+                );
             }
             let absent = needed.difference(set);
             if !absent.is_empty() {
                 let codes = resource.codes_of(&absent);
-                fault("body", format!("{codes} is not in every key set: path and body need it"), "body = '{\"filter\": {key.*}}', or a query parameter");
+                fault(
+                    "body",
+                    format!("{codes} is not in every key set: path and body need it"),
+                    "body = '{\"filter\": {key.*}}', or a query parameter",
+                );
             }
         }
         if let Purport::Verdicts(verify) = purport {
-            let results = verify.results.keys().filter_map(|code| resource.item(code.as_str())).map(|(at, _)| at).collect::<ItemSet>();
+            let results = verify
+                .results
+                .keys()
+                .filter_map(|code| resource.item(code.as_str()))
+                .map(|(at, _)| at)
+                .collect::<ItemSet>();
             let unsent = results.difference(&claims);
             if !unsent.is_empty() {
                 let codes = resource.codes_of(&unsent);
@@ -132,8 +154,14 @@ impl Operation {
         }
         let (limit, offset) = (self.templates().any(Template::has_limit), self.templates().any(Template::has_offset));
         match self.paging {
-            PagingSpec::Offset if !(limit && offset) => fault("paging", "{limit} and {offset} must both be sent".to_owned(), "query = { size = \"{limit}\", from = \"{offset}\" }"),
-            PagingSpec::None if offset => fault("paging", "{offset} is sent, so the paging style must be named".to_owned(), "paging = \"offset\""),
+            PagingSpec::Offset if !(limit && offset) => fault(
+                "paging",
+                "{limit} and {offset} must both be sent".to_owned(),
+                "query = { size = \"{limit}\", from = \"{offset}\" }",
+            ),
+            PagingSpec::None if offset => {
+                fault("paging", "{offset} is sent, so the paging style must be named".to_owned(), "paging = \"offset\"")
+            }
             PagingSpec::Offset | PagingSpec::None => {}
         }
     }
@@ -150,7 +178,8 @@ fn example(place: Place) -> &'static str {
 }
 
 fn check_statuses(spec: &OperationSpec, prefix: &str, faults: &mut Vec<SpecFault>) {
-    let may_mean_absent = |status: u16| status == 204 || (400..500).contains(&status) && !matches!(status, 401 | 403 | 407 | 408 | 429);
+    let may_mean_absent =
+        |status: u16| status == 204 || (400..500).contains(&status) && !matches!(status, 401 | 403 | 407 | 408 | 429);
     if spec.not_found_status.iter().any(|status| !may_mean_absent(*status)) {
         let fault = "only 204 and 4xx other than 401, 403, 407, 408, 429 can mean that nothing was found";
         faults.push(SpecFault::new(format!("{prefix}not_found_status"), fault).example("not_found_status = [404]"));
@@ -168,7 +197,10 @@ fn all_headers(
     let mut headers: Vec<(HeaderName, Template)> = Vec::new();
     for (name, HeaderText(text)) in shared.iter().chain(own) {
         let mut fault = |fault: &str| {
-            faults.push(SpecFault::new(format!("{prefix}headers.{name}"), fault).example("headers = { \"X-Api-Key\" = \"file:secrets/mz.key\" }"));
+            faults.push(
+                SpecFault::new(format!("{prefix}headers.{name}"), fault)
+                    .example("headers = { \"X-Api-Key\" = \"file:secrets/mz.key\" }"),
+            );
         };
         let Ok(parsed) = HeaderName::try_from(name.as_str()) else {
             fault("not a header name");

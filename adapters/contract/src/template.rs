@@ -18,8 +18,8 @@ use sluice_domain::{ItemCode, ItemSet, Resource};
 
 use crate::adapter::Ask;
 
-pub use escape::{Place, percent_encode};
 pub(crate) use escape::is_path_template as is_plain_path;
+pub use escape::{Place, percent_encode};
 
 /// The provider's names of a resource's items, which templates refer to and `.*` writes.
 pub struct Vocabulary<'r> {
@@ -30,7 +30,9 @@ pub struct Vocabulary<'r> {
 impl<'r> Vocabulary<'r> {
     /// Takes the declared names; an item without one, or with a pointer, goes by its code.
     pub fn new<'f>(resource: &'r Resource, name_of: impl Fn(&ItemCode) -> Option<&'f str>) -> Self {
-        let plain = |code: &'r ItemCode| name_of(code).filter(|name| !name.starts_with('/')).map_or(code.as_str().into(), Box::from);
+        let plain = |code: &'r ItemCode| {
+            name_of(code).filter(|name| !name.starts_with('/')).map_or(code.as_str().into(), Box::from)
+        };
         Self { resource, names: resource.items.iter().map(|item| plain(&item.code)).collect() }
     }
 }
@@ -114,10 +116,14 @@ impl Template {
     /// # Errors
     /// [`TemplateError`]; placeholders are checked against the resource's items.
     pub fn compile(text: &str, place: Place, vocabulary: &Vocabulary<'_>) -> Result<Self, TemplateError> {
-        if text.chars().any(|character| character.is_control() && !(place == Place::Json && character.is_ascii_whitespace())) {
+        if text
+            .chars()
+            .any(|character| character.is_control() && !(place == Place::Json && character.is_ascii_whitespace()))
+        {
             return Err(TemplateError::Control);
         }
-        let mut template = Self { parts: Vec::new(), place, keys: ItemSet::EMPTY, named_keys: ItemSet::EMPTY, claims: ItemSet::EMPTY };
+        let mut template =
+            Self { parts: Vec::new(), place, keys: ItemSet::EMPTY, named_keys: ItemSet::EMPTY, claims: ItemSet::EMPTY };
         let mut rest = text;
         let mut quoting = escape::Quoting::default();
         while let Some(brace) = rest.find(['{', '}']) {
@@ -148,7 +154,11 @@ impl Template {
         }
         quoting.read(text);
         let mut written = String::with_capacity(text.len());
-        if self.place == Place::Query { percent_encode(text, &mut written) } else { written.push_str(text) }
+        if self.place == Place::Query {
+            percent_encode(text, &mut written)
+        } else {
+            written.push_str(text)
+        }
         match self.parts.last_mut() {
             Some(Part::Text(last)) => *last = format!("{last}{written}").into(),
             _ => self.parts.push(Part::Text(written.into())),
@@ -164,7 +174,9 @@ impl Template {
             (Value::Key(_) | Value::Claim(_) | Value::RequestId | Value::Caller, Place::Json) if !inside => {
                 return Err(TemplateError::Unquoted(name.to_owned()));
             }
-            (Value::Key(_) | Value::Claim(_), Place::Header) => return misplaced("a header: headers are logged on the way"),
+            (Value::Key(_) | Value::Claim(_), Place::Header) => {
+                return misplaced("a header: headers are logged on the way");
+            }
             (Value::Claim(_), Place::Path) => return misplaced("a path: it may be absent"),
             (Value::Key(item), _) => {
                 self.keys.insert(*item);
@@ -258,7 +270,9 @@ impl Template {
             Value::AllKeys(names) => object(ask.key, names, out),
             Value::AllClaims(names) => object(ask.claims, names, out),
             Value::AllItems(names) => {
-                list(ask.items.iter().filter_map(|item| names.get(item)), ('[', ']'), out, |name, out| out.push_str(name));
+                list(ask.items.iter().filter_map(|item| names.get(item)), ('[', ']'), out, |name, out| {
+                    out.push_str(name)
+                });
                 Ok(())
             }
         }
@@ -279,13 +293,16 @@ impl Part {
 /// The name in braces at the beginning and what follows.
 fn placeholder(text: &str) -> Option<(&str, &str)> {
     let (name, after) = text.strip_prefix('{')?.split_once('}')?;
-    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'*'));
+    let is_name =
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'*'));
     is_name.then_some((name, after))
 }
 
 fn value_of(name: &str, vocabulary: &Vocabulary<'_>) -> Result<Value, TemplateError> {
     let unknown = || TemplateError::Unknown(name.to_owned());
-    let all = || vocabulary.names.iter().map(|name| serde_json::to_string(name).unwrap_or_default().into()).collect::<Names>();
+    let all = || {
+        vocabulary.names.iter().map(|name| serde_json::to_string(name).unwrap_or_default().into()).collect::<Names>()
+    };
     if let Some(claimed) = name.strip_prefix("claim.").filter(|claimed| *claimed != "*") {
         return vocabulary.resource.item(claimed).map(|(at, _)| Value::Claim(at)).ok_or_else(unknown);
     }
@@ -326,7 +343,12 @@ fn object(values: &[(usize, &str)], names: &Names, out: &mut String) -> Result<(
     Ok(())
 }
 
-fn list<T>(entries: impl Iterator<Item = T>, (open, close): (char, char), out: &mut String, mut write: impl FnMut(T, &mut String)) {
+fn list<T>(
+    entries: impl Iterator<Item = T>,
+    (open, close): (char, char),
+    out: &mut String,
+    mut write: impl FnMut(T, &mut String),
+) {
     out.push(open);
     for (at, entry) in entries.enumerate() {
         if at > 0 {

@@ -97,7 +97,12 @@ impl RestAdapter {
 
     /// Sends; again only what the provider cannot have seen. Verify and query change nothing, so a
     /// repetition does no harm even if a provider counts it.
-    async fn send(&self, request: &Request<Full<Bytes>>, not_found_status: &[u16], deadline: Instant) -> (Health, Result<Judged, ProviderFault>) {
+    async fn send(
+        &self,
+        request: &Request<Full<Bytes>>,
+        not_found_status: &[u16],
+        deadline: Instant,
+    ) -> (Health, Result<Judged, ProviderFault>) {
         let mut pause = RETRY_PAUSE;
         let mut left = self.binding.retries;
         loop {

@@ -103,7 +103,9 @@ impl RestBinding {
 
     /// Monotonic milliseconds since the binding was compiled, above zero.
     pub(crate) fn now_ms(&self) -> u64 {
-        u64::try_from(clock::now().saturating_duration_since(self.began).as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+        u64::try_from(clock::now().saturating_duration_since(self.began).as_millis())
+            .unwrap_or(u64::MAX)
+            .saturating_add(1)
     }
 }
 

@@ -28,7 +28,8 @@ pub(crate) enum Health {
 /// Judges status and head.
 pub(crate) fn judge(response: Response<Bytes>, not_found_status: &[u16]) -> (Health, Result<Judged, ProviderFault>) {
     let status = response.status();
-    let health = if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS { Health::Down } else { Health::Up };
+    let health =
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS { Health::Down } else { Health::Up };
     (health, judge_head(response, not_found_status))
 }
 
@@ -42,7 +43,10 @@ fn judge_head(response: Response<Bytes>, not_found_status: &[u16]) -> Result<Jud
         status if status.is_success() => {}
         status if status.is_redirection() => return Err(BadAnswer::Redirect.into()),
         // The provider says that it does not serve now: worth another try later, unlike a bad answer.
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+        StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::BAD_GATEWAY
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::GATEWAY_TIMEOUT => {
             return Err(ProviderFault::Unreachable);
         }
         _ => return Err(BadAnswer::Status.into()),
@@ -59,7 +63,8 @@ fn judge_head(response: Response<Bytes>, not_found_status: &[u16]) -> Result<Jud
 /// Neither compressed nor a part.
 fn is_plain(headers: &HeaderMap) -> bool {
     let encodings = headers.get_all(CONTENT_ENCODING);
-    encodings.iter().all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) && !headers.contains_key(CONTENT_RANGE)
+    encodings.iter().all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+        && !headers.contains_key(CONTENT_RANGE)
 }
 
 /// One `application/json` or `application/…+json`, with no charset but UTF-8.
@@ -81,8 +86,12 @@ fn is_json_in_utf8(headers: &HeaderMap) -> bool {
 /// A failed exchange in the contract's words, and what it says about the provider.
 pub(crate) fn fault(fault: UpstreamFault) -> (Health, ProviderFault) {
     match fault {
-        UpstreamFault::Unreachable(UnreachableKind::Busy) => (Health::Unknown, ProviderFault::Busy { retry_after_s: 1 }),
-        UpstreamFault::Unreachable(_) | UpstreamFault::Broken { answered: false, .. } => (Health::Down, ProviderFault::Unreachable),
+        UpstreamFault::Unreachable(UnreachableKind::Busy) => {
+            (Health::Unknown, ProviderFault::Busy { retry_after_s: 1 })
+        }
+        UpstreamFault::Unreachable(_) | UpstreamFault::Broken { answered: false, .. } => {
+            (Health::Down, ProviderFault::Unreachable)
+        }
         UpstreamFault::Timeout { .. } => (Health::Down, ProviderFault::Timeout),
         UpstreamFault::Broken { answered: true, .. } => (Health::Down, BadAnswer::Broken.into()),
         UpstreamFault::TooLarge { .. } => (Health::Up, BadAnswer::TooLarge.into()),
@@ -94,7 +103,10 @@ pub(crate) fn is_unsent(fault: UpstreamFault) -> bool {
     match fault {
         UpstreamFault::Unreachable(kind) => matches!(
             kind,
-            UnreachableKind::Refused | UnreachableKind::ConnectTimeout | UnreachableKind::Network | UnreachableKind::Unresolved
+            UnreachableKind::Refused
+                | UnreachableKind::ConnectTimeout
+                | UnreachableKind::Network
+                | UnreachableKind::Unresolved
         ),
         UpstreamFault::Timeout { .. } | UpstreamFault::Broken { .. } | UpstreamFault::TooLarge { .. } => false,
     }

@@ -66,11 +66,7 @@ impl Inbox {
         let rest = self.received.get(head.bytes..).unwrap_or_default();
         let body = match head.framing {
             Framing::Length(length) => {
-                ensure!(
-                    rest.len() <= length,
-                    "{} bytes follow the answer",
-                    rest.len() - length
-                );
+                ensure!(rest.len() <= length, "{} bytes follow the answer", rest.len() - length);
                 if rest.len() < length {
                     return Ok(None);
                 }
@@ -83,10 +79,7 @@ impl Inbox {
                 &self.unchunked
             }
         };
-        Ok(Some(Answer {
-            status: head.status,
-            body,
-        }))
+        Ok(Some(Answer { status: head.status, body }))
     }
 }
 
@@ -97,9 +90,7 @@ fn parse_head(received: &[u8]) -> anyhow::Result<Option<Head>> {
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
         let (line, after) = rest.split_at(end);
         rest = after.get(1..).unwrap_or_default();
-        let line = line
-            .strip_suffix(b"\r")
-            .context("a line of the head ends without CR")?;
+        let line = line.strip_suffix(b"\r").context("a line of the head ends without CR")?;
         let Some(code) = status else {
             status = Some(parse_status(line)?);
             continue;
@@ -107,31 +98,18 @@ fn parse_head(received: &[u8]) -> anyhow::Result<Option<Head>> {
         if line.is_empty() {
             let framing = framing.or((code == 204 || code == 304).then_some(Framing::Length(0)));
             let framing = framing.context("the answer has neither Content-Length nor chunks")?;
-            return Ok(Some(Head {
-                status: code,
-                bytes: received.len() - rest.len(),
-                framing,
-            }));
+            return Ok(Some(Head { status: code, bytes: received.len() - rest.len(), framing }));
         }
         if let Some(found) = parse_framing(line)? {
-            ensure!(
-                framing.replace(found).is_none(),
-                "the answer states its length twice"
-            );
+            ensure!(framing.replace(found).is_none(), "the answer states its length twice");
         }
     }
-    ensure!(
-        received.len() <= HEAD_BYTES_MAX,
-        "the head exceeds {HEAD_BYTES_MAX} bytes"
-    );
+    ensure!(received.len() <= HEAD_BYTES_MAX, "the head exceeds {HEAD_BYTES_MAX} bytes");
     Ok(None)
 }
 
 fn parse_status(line: &[u8]) -> anyhow::Result<u16> {
-    let code = line
-        .strip_prefix(b"HTTP/1.1 ")
-        .and_then(|rest| rest.get(..3))
-        .context("not an HTTP/1.1 answer")?;
+    let code = line.strip_prefix(b"HTTP/1.1 ").and_then(|rest| rest.get(..3)).context("not an HTTP/1.1 answer")?;
     let code: u16 = std::str::from_utf8(code)?.parse().context("status code")?;
     ensure!(code >= 200, "interim answer {code}");
     Ok(code)
@@ -142,26 +120,16 @@ fn parse_framing(line: &[u8]) -> anyhow::Result<Option<Framing>> {
     if !matches!(line.first(), Some(b'c' | b'C' | b't' | b'T')) {
         return Ok(None);
     }
-    let Some(colon) = line.iter().position(|byte| *byte == b':') else {
-        bail!("a header without a colon")
-    };
+    let Some(colon) = line.iter().position(|byte| *byte == b':') else { bail!("a header without a colon") };
     let (name, value) = line.split_at(colon);
     let value = value.get(1..).unwrap_or_default().trim_ascii();
     if name.eq_ignore_ascii_case(b"content-length") {
-        let length: usize = std::str::from_utf8(value)?
-            .parse()
-            .context("Content-Length")?;
-        ensure!(
-            length <= BODY_BYTES_MAX,
-            "the body exceeds {BODY_BYTES_MAX} bytes"
-        );
+        let length: usize = std::str::from_utf8(value)?.parse().context("Content-Length")?;
+        ensure!(length <= BODY_BYTES_MAX, "the body exceeds {BODY_BYTES_MAX} bytes");
         return Ok(Some(Framing::Length(length)));
     }
     if name.eq_ignore_ascii_case(b"transfer-encoding") {
-        ensure!(
-            value.eq_ignore_ascii_case(b"chunked"),
-            "unknown transfer encoding"
-        );
+        ensure!(value.eq_ignore_ascii_case(b"chunked"), "unknown transfer encoding");
         return Ok(Some(Framing::Chunked));
     }
     Ok(None)
@@ -173,10 +141,7 @@ fn unchunk(mut rest: &[u8], body: &mut Vec<u8>) -> anyhow::Result<bool> {
     while let Some(end) = rest.windows(2).position(|pair| pair == b"\r\n") {
         let (size, after) = rest.split_at(end);
         let size = usize::from_str_radix(std::str::from_utf8(size)?, 16).context("chunk size")?;
-        ensure!(
-            size <= BODY_BYTES_MAX - body.len(),
-            "the body exceeds {BODY_BYTES_MAX} bytes"
-        );
+        ensure!(size <= BODY_BYTES_MAX - body.len(), "the body exceeds {BODY_BYTES_MAX} bytes");
         let after = after.get(2..).unwrap_or_default();
         let Some((chunk, next)) = after.split_at_checked(size) else {
             return Ok(false);
@@ -222,24 +187,12 @@ impl Expectation {
                 shown(answer.body)
             );
         }
-        if let Some(text) = self
-            .contains
-            .as_deref()
-            .map(str::as_bytes)
-            .filter(|text| !text.is_empty())
-        {
-            let where_it_stood = answer
-                .body
-                .get(*found_at..)
-                .is_some_and(|rest| rest.starts_with(text));
+        if let Some(text) = self.contains.as_deref().map(str::as_bytes).filter(|text| !text.is_empty()) {
+            let where_it_stood = answer.body.get(*found_at..).is_some_and(|rest| rest.starts_with(text));
             if !where_it_stood {
-                let position = answer
-                    .body
-                    .windows(text.len())
-                    .position(|window| window == text);
-                *found_at = position.with_context(|| {
-                    format!("the expected text is missing: {}", shown(answer.body))
-                })?;
+                let position = answer.body.windows(text.len()).position(|window| window == text);
+                *found_at =
+                    position.with_context(|| format!("the expected text is missing: {}", shown(answer.body)))?;
             }
         }
         Ok(())
@@ -256,8 +209,7 @@ mod tests {
     use super::{Answer, Expectation, Inbox};
 
     const PLAIN: &str = "HTTP/1.1 200 OK\r\nServer: x\r\ncontent-length: 5\r\n\r\nhello";
-    const CHUNKED: &str =
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n";
+    const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n";
 
     /// Feeds the text in pieces of every size: an answer must come with the last byte and never before.
     #[test]
@@ -270,26 +222,15 @@ mod tests {
                 for (index, piece) in pieces.iter().enumerate() {
                     inbox.buffer().extend_from_slice(piece);
                     let last = index + 1 == pieces.len();
-                    let expected = last.then_some(Answer {
-                        status,
-                        body: body.as_bytes(),
-                    });
-                    assert_eq!(
-                        inbox.answer().unwrap(),
-                        expected,
-                        "{text:?} in pieces of {size}"
-                    );
+                    let expected = last.then_some(Answer { status, body: body.as_bytes() });
+                    assert_eq!(inbox.answer().unwrap(), expected, "{text:?} in pieces of {size}");
                 }
             }
         };
         check(PLAIN, 200, "hello");
         check(CHUNKED, 200, "hello");
         check("HTTP/1.1 204 No Content\r\n\r\n", 204, "");
-        check(
-            "HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n",
-            503,
-            "",
-        );
+        check("HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n", 503, "");
     }
 
     #[test]
@@ -318,27 +259,12 @@ mod tests {
 
     #[test]
     fn a_wrong_answer_is_told_by_status_length_or_content() {
-        let expectation = Expectation {
-            status: 200,
-            body_bytes: Some(5),
-            contains: Some("ell".into()),
-        };
+        let expectation = Expectation { status: 200, body_bytes: Some(5), contains: Some("ell".into()) };
         let check = |status: u16, body: &str, right: bool| {
             let mut found_at = 0;
-            let answer = Answer {
-                status,
-                body: body.as_bytes(),
-            };
-            assert_eq!(
-                expectation.check(&answer, &mut found_at).is_ok(),
-                right,
-                "{status} {body}"
-            );
-            assert_eq!(
-                expectation.check(&answer, &mut found_at).is_ok(),
-                right,
-                "{status} {body} again"
-            );
+            let answer = Answer { status, body: body.as_bytes() };
+            assert_eq!(expectation.check(&answer, &mut found_at).is_ok(), right, "{status} {body}");
+            assert_eq!(expectation.check(&answer, &mut found_at).is_ok(), right, "{status} {body} again");
         };
         check(200, "hello", true);
         check(200, "ell..", true);
@@ -350,22 +276,10 @@ mod tests {
 
     #[test]
     fn content_that_moves_is_found_again() {
-        let expectation = Expectation {
-            status: 200,
-            body_bytes: None,
-            contains: Some("ab".into()),
-        };
+        let expectation = Expectation { status: 200, body_bytes: None, contains: Some("ab".into()) };
         let mut found_at = 0;
         for (body, position) in [("xxab", 2), ("xxab", 2), ("ab", 0), ("xab", 1)] {
-            expectation
-                .check(
-                    &Answer {
-                        status: 200,
-                        body: body.as_bytes(),
-                    },
-                    &mut found_at,
-                )
-                .unwrap();
+            expectation.check(&Answer { status: 200, body: body.as_bytes() }, &mut found_at).unwrap();
             assert_eq!(found_at, position, "{body}");
         }
     }

@@ -52,49 +52,30 @@ impl Dialer {
         let mut roots = RootCertStore::empty();
         let authority = CertificateDer::from_pem_file(&target.ca)
             .map_err(|error| anyhow!("read {}: {error}", target.ca.display()))?;
-        roots
-            .add(authority)
-            .with_context(|| format!("use {} as authority", target.ca.display()))?;
+        roots.add(authority).with_context(|| format!("use {} as authority", target.ca.display()))?;
         let certificate = CertificateDer::from_pem_file(&target.cert)
             .map_err(|error| anyhow!("read {}: {error}", target.cert.display()))?;
         let key = PrivateKeyDer::from_pem_file(&target.key)
             .map_err(|error| anyhow!("read {}: {error}", target.key.display()))?;
-        let tls = ClientConfig::builder_with_provider(Arc::new(
-            rustls::crypto::aws_lc_rs::default_provider(),
-        ))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_client_auth_cert(vec![certificate], key)
-        .context("client certificate and key do not fit")?;
-        let server_name =
-            ServerName::try_from(target.server_name.clone()).context("server name")?;
-        Ok(Self {
-            addr: target.addr,
-            server_name,
-            tls: Arc::new(tls),
-        })
+        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_client_auth_cert(vec![certificate], key)
+            .context("client certificate and key do not fit")?;
+        let server_name = ServerName::try_from(target.server_name.clone()).context("server name")?;
+        Ok(Self { addr: target.addr, server_name, tls: Arc::new(tls) })
     }
 
     /// Connects and completes the handshake.
     pub(crate) async fn dial(&self) -> anyhow::Result<Channel> {
-        let socket = TcpStream::connect(self.addr)
-            .await
-            .with_context(|| format!("connect to {}", self.addr))?;
+        let socket = TcpStream::connect(self.addr).await.with_context(|| format!("connect to {}", self.addr))?;
         socket.set_nodelay(true)?;
         let tls = ClientConnection::new(Arc::clone(&self.tls), self.server_name.clone())?;
-        let mut channel = Channel {
-            socket,
-            tls,
-            incoming: vec![0; RECEIVE_BYTES],
-            outgoing: Vec::new(),
-        };
+        let mut channel = Channel { socket, tls, incoming: vec![0; RECEIVE_BYTES], outgoing: Vec::new() };
         let mut nothing = Vec::new();
         while channel.tls.is_handshaking() {
             channel.flush().await?;
-            channel
-                .read_once(&mut nothing)
-                .await
-                .context("TLS handshake")?;
+            channel.read_once(&mut nothing).await.context("TLS handshake")?;
         }
         channel.flush().await?;
         ensure!(nothing.is_empty(), "the server spoke before it was asked");
@@ -113,14 +94,8 @@ pub(crate) struct Channel {
 impl Channel {
     /// Protocol version and cipher suite, for the report: peers are compared at the same ones.
     pub(crate) fn protection(&self) -> String {
-        let version = self
-            .tls
-            .protocol_version()
-            .and_then(|version| version.as_str());
-        let suite = self
-            .tls
-            .negotiated_cipher_suite()
-            .and_then(|suite| suite.suite().as_str());
+        let version = self.tls.protocol_version().and_then(|version| version.as_str());
+        let suite = self.tls.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
         format!("{} {}", version.unwrap_or("?"), suite.unwrap_or("?"))
     }
 
@@ -150,16 +125,11 @@ impl Channel {
         ensure!(length > 0, "the server closed the connection");
         let mut rest = self.incoming.get(..length).unwrap_or_default();
         while !rest.is_empty() {
-            ensure!(
-                self.tls.read_tls(&mut rest)? > 0,
-                "the server closed the TLS session"
-            );
+            ensure!(self.tls.read_tls(&mut rest)? > 0, "the server closed the TLS session");
             let plaintext = self.tls.process_new_packets()?.plaintext_bytes_to_read();
             let begin = into.len();
             into.resize(begin + plaintext, 0);
-            self.tls
-                .reader()
-                .read_exact(into.get_mut(begin..).unwrap_or_default())?;
+            self.tls.reader().read_exact(into.get_mut(begin..).unwrap_or_default())?;
         }
         Ok(())
     }

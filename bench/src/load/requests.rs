@@ -38,8 +38,7 @@ impl Form {
     /// # Errors
     /// If a file cannot be read, the tokens are too few, or a part would break the request's framing.
     pub(crate) fn requests(&self, host: &str) -> anyhow::Result<Vec<Box<[u8]>>> {
-        let text = fs::read_to_string(&self.tokens)
-            .with_context(|| format!("read {}", self.tokens.display()))?;
+        let text = fs::read_to_string(&self.tokens).with_context(|| format!("read {}", self.tokens.display()))?;
         let tokens: HashSet<&str> = text.lines().collect();
         ensure!(
             tokens.len() >= TOKENS_MIN,
@@ -49,14 +48,10 @@ impl Form {
         );
         let body = match (&self.body, &self.body_file) {
             (Some(body), _) => body.clone().into_bytes(),
-            (None, Some(file)) => {
-                fs::read(file).with_context(|| format!("read {}", file.display()))?
-            }
+            (None, Some(file)) => fs::read(file).with_context(|| format!("read {}", file.display()))?,
             (None, None) => Vec::new(),
         };
-        text.lines()
-            .map(|token| self.request(host, token, &body))
-            .collect()
+        text.lines().map(|token| self.request(host, token, &body)).collect()
     }
 
     fn request(&self, host: &str, token: &str, body: &[u8]) -> anyhow::Result<Box<[u8]>> {
@@ -72,10 +67,7 @@ impl Form {
         for line in &lines {
             ensure!(!line.contains(['\r', '\n']), "a line break inside {line:?}");
         }
-        ensure!(
-            self.headers.iter().all(|header| header.contains(':')),
-            "a header needs the form `Name: value`"
-        );
+        ensure!(self.headers.iter().all(|header| header.contains(':')), "a header needs the form `Name: value`");
         let mut request = lines.join("\r\n").into_bytes();
         request.extend_from_slice(b"\r\n\r\n");
         request.extend_from_slice(body);
@@ -108,10 +100,7 @@ mod tests {
         let requests = form(dir.path(), 1_000).requests("localhost:8443").unwrap();
         assert_eq!(requests.len(), 1_000);
         let expected = "POST /records/289 HTTP/1.1\r\nHost: localhost:8443\r\nAuthorization: Bearer t7\r\nExchange-Purpose: SHJZ\r\nContent-Length: 2\r\n\r\n{}";
-        assert_eq!(
-            std::str::from_utf8(requests.get(7).unwrap()).unwrap(),
-            expected
-        );
+        assert_eq!(std::str::from_utf8(requests.get(7).unwrap()).unwrap(), expected);
     }
 
     #[test]
@@ -123,10 +112,7 @@ mod tests {
             let error = form.requests("localhost").unwrap_err().to_string();
             assert!(error.contains(named), "{error}");
         };
-        check(
-            &|form| form.headers.push("A: b\r\nC: d".into()),
-            "line break",
-        );
+        check(&|form| form.headers.push("A: b\r\nC: d".into()), "line break");
         check(&|form| form.headers.push("no colon".into()), "Name: value");
         check(&|form| form.path = "/\n".into(), "line break");
         check(&|form| form.tokens = dir.path().join("none"), "none");

@@ -24,24 +24,13 @@ static ALWAYS_RIGHT: [&str; 100_000] = [RIGHT; 100_000];
 /// A gateway that demands a client certificate and gives `answers` in turn on each connection, then closes it.
 fn gateway(dir: &Path, answers: &'static [&'static str]) -> SocketAddr {
     let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_file(dir.join("ca.pem")).unwrap())
-        .unwrap();
+    roots.add(CertificateDer::from_pem_file(dir.join("ca.pem")).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-            .build()
-            .unwrap();
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().unwrap();
     let chain = vec![CertificateDer::from_pem_file(dir.join("server.pem")).unwrap()];
     let key = PrivateKeyDer::from_pem_file(dir.join("server.key")).unwrap();
-    let tls = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap();
-    let tls = Arc::new(
-        tls.with_client_cert_verifier(verifier)
-            .with_single_cert(chain, key)
-            .unwrap(),
-    );
+    let tls = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let tls = Arc::new(tls.with_client_cert_verifier(verifier).with_single_cert(chain, key).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -79,48 +68,18 @@ struct CommandLine {
 
 fn generate(answers: &'static [&'static str], client: &str) -> anyhow::Result<Measured> {
     let dir = tempfile::tempdir().unwrap();
-    pki::run(&pki::Options {
-        dir: dir.path().to_owned(),
-        systems: vec!["bench.main".into()],
-    })
-    .unwrap();
+    pki::run(&pki::Options { dir: dir.path().to_owned(), systems: vec!["bench.main".into()] }).unwrap();
     let tokens: Vec<String> = (0..1_000).map(|number| number.to_string()).collect();
     std::fs::write(dir.path().join("tokens"), tokens.join("\n")).unwrap();
     let file = |name: &str| dir.path().join(name).display().to_string();
     let address = gateway(dir.path(), answers).to_string();
-    let (pid, cert, key) = (
-        std::process::id().to_string(),
-        file(&format!("{client}.pem")),
-        file(&format!("{client}.key")),
-    );
+    let (pid, cert, key) =
+        (std::process::id().to_string(), file(&format!("{client}.pem")), file(&format!("{client}.key")));
     let (ca, tokens) = (file("ca.pem"), file("tokens"));
-    let target = [
-        "load",
-        "--addr",
-        &address,
-        "--ca",
-        &ca,
-        "--cert",
-        &cert,
-        "--key",
-        &key,
-        "--connections",
-        "3",
-        "--pid",
-        &pid,
-    ];
-    let form = [
-        "--path",
-        "/",
-        "--body",
-        "{}",
-        "--tokens",
-        &tokens,
-        "--expect-length",
-        "5",
-        "--expect-contains",
-        "hello",
-    ];
+    let target =
+        ["load", "--addr", &address, "--ca", &ca, "--cert", &cert, "--key", &key, "--connections", "3", "--pid", &pid];
+    let form =
+        ["--path", "/", "--body", "{}", "--tokens", &tokens, "--expect-length", "5", "--expect-contains", "hello"];
     let window = ["--warmup-s", "0", "--duration-s", "0.5", "--own-core", "0"];
     let line = CommandLine::try_parse_from(target.iter().chain(&form).chain(&window)).unwrap();
     run(&line.options)
@@ -130,10 +89,7 @@ fn generate(answers: &'static [&'static str], client: &str) -> anyhow::Result<Me
 fn right_answers_are_counted_and_timed() {
     let measured = generate(&ALWAYS_RIGHT, "bench.main").unwrap();
     assert_eq!((measured.errors, &measured.first_error), (0, &None));
-    assert!(
-        measured.requests > 0 && measured.p50_us > 0.0 && measured.p99_us >= measured.p50_us,
-        "{measured:?}"
-    );
+    assert!(measured.requests > 0 && measured.p50_us > 0.0 && measured.p99_us >= measured.p50_us, "{measured:?}");
     assert!(measured.cpu_us_per_request.unwrap() >= 0.0);
     assert!(measured.tls.starts_with("TLSv1_3"), "{}", measured.tls);
 }
@@ -157,10 +113,7 @@ fn every_fault_is_counted_with_the_first_told() {
     check(&const { right_then(WRONG) }, &["expected text is missing"]);
     check(&const { right_then(REFUSED) }, &["status 429"]);
     // How the end shows depends on whether the next request was under way.
-    check(
-        &const { right_then(RIGHT) },
-        &["closed the connection", "reset", "Broken pipe"],
-    );
+    check(&const { right_then(RIGHT) }, &["closed the connection", "reset", "Broken pipe"]);
 }
 
 #[test]

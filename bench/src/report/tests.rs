@@ -26,11 +26,7 @@ fn result(row: &str, round: u32, cpu: f64) -> Measured {
 }
 
 fn report(results: &[Measured]) -> String {
-    let disk = Disk {
-        writes: 10,
-        p50_us: 107.0,
-        p99_us: 300.0,
-    };
+    let disk = Disk { writes: 10, p50_us: 107.0, p99_us: 300.0 };
     markdown(results, &disk, &[("HAProxy".into(), "2.6".into())]).unwrap()
 }
 
@@ -42,22 +38,12 @@ fn line<'a>(report: &'a str, holding: &str) -> &'a str {
 fn ratios_are_paired_and_ties_are_called_so() {
     let check = |sluice: [f64; 3], peer: [f64; 3], expected: &str| {
         let rounds = |row: &str, figures: [f64; 3]| -> Vec<Measured> {
-            (1..)
-                .zip(figures)
-                .map(|(round, cpu)| result(row, round, cpu))
-                .collect()
+            (1..).zip(figures).map(|(round, cpu)| result(row, round, cpu)).collect()
         };
         let report = report(&[rounds("sluice-query", sluice), rounds("haproxy-f7", peer)].concat());
-        assert_eq!(
-            line(&report, "G2 (289 B)"),
-            format!("- G2 (289 B): Sluice query ÷ HAProxy f7: {expected}")
-        );
+        assert_eq!(line(&report, "G2 (289 B)"), format!("- G2 (289 B): Sluice query ÷ HAProxy f7: {expected}"));
     };
-    check(
-        [10.0, 20.0, 30.0],
-        [20.0, 20.0, 20.0],
-        "1.00 (0.50–1.50), a tie",
-    );
+    check([10.0, 20.0, 30.0], [20.0, 20.0, 20.0], "1.00 (0.50–1.50), a tie");
     check([10.0, 20.0, 40.0], [20.0, 40.0, 80.0], "0.50 (0.50–0.50)");
     check([22.0, 22.0, 22.0], [20.0, 20.0, 20.0], "1.10 (1.10–1.10)");
 }
@@ -71,10 +57,7 @@ fn a_row_says_what_is_against_it() {
     let mut wrong = result("nginx-mtls", 1, 17.0);
     wrong.errors = 3;
     wrong.first_error = Some("status 500 | a\nb".into());
-    let unsteady = [
-        result("haproxy-mtls", 1, 16.0),
-        result("haproxy-mtls", 2, 24.0),
-    ];
+    let unsteady = [result("haproxy-mtls", 1, 16.0), result("haproxy-mtls", 2, 24.0)];
     let steady = [result("haproxy-f7", 1, 20.0), result("haproxy-f7", 2, 24.0)];
     let report = report(&[vec![idle, wrong], unsteady.into(), steady.into()].concat());
     let idle = line(&report, "| HAProxy f5");
@@ -83,17 +66,10 @@ fn a_row_says_what_is_against_it() {
             && idle.contains("hypervisor took 4 %"),
         "{idle}"
     );
+    assert!(line(&report, "| nginx mTLS, 289").contains("**3 errors**, first: status 500   a b |"), "{report}");
+    assert!(line(&report, "| HAProxy f7, 289").ends_with("no projection |  |"), "nothing is against it");
     assert!(
-        line(&report, "| nginx mTLS, 289").contains("**3 errors**, first: status 500   a b |"),
-        "{report}"
-    );
-    assert!(
-        line(&report, "| HAProxy f7, 289").ends_with("no projection |  |"),
-        "nothing is against it"
-    );
-    assert!(
-        line(&report, "| HAProxy mTLS")
-            .ends_with("| unsteady: costliest round 1.5 times the cheapest |"),
+        line(&report, "| HAProxy mTLS").ends_with("| unsteady: costliest round 1.5 times the cheapest |"),
         "{report}"
     );
     assert!(line(&report, "| Sluice query, 289").contains("not measured"));
@@ -110,15 +86,7 @@ fn missing_and_damaged_results_are_named() {
     std::fs::write(path("damaged"), "{\"row\":").unwrap();
     std::fs::write(path("disk"), "{\"writes\":1,\"p50_us\":1.0,\"p99_us\":1.0}").unwrap();
     for name in ["empty", "damaged", "absent"] {
-        let options = Options {
-            results: path(name),
-            fsync: path("disk"),
-            facts: Vec::new(),
-            out: path("out"),
-        };
-        assert!(
-            format!("{:#}", run(&options).unwrap_err()).contains(name),
-            "{name}"
-        );
+        let options = Options { results: path(name), fsync: path("disk"), facts: Vec::new(), out: path("out") };
+        assert!(format!("{:#}", run(&options).unwrap_err()).contains(name), "{name}");
     }
 }

@@ -38,10 +38,7 @@ fn every_party_has_a_good_certificate_where_the_interface_says() {
         assert_eq!(mode(&folder), 0o700);
         let (_, cert) = x509_parser::parse_x509_certificate(&der).unwrap();
         let san = cert.subject_alternative_name().unwrap().unwrap();
-        assert_eq!(
-            san.value.general_names[0].to_string(),
-            format!("URI(urn:sluice:system:{system})")
-        );
+        assert_eq!(san.value.general_names[0].to_string(), format!("URI(urn:sluice:system:{system})"));
         let known = match key {
             "unknown" => &laid.unknown,
             "revoked" => &laid.revoked,
@@ -131,11 +128,7 @@ fn what_ends_within_a_day_is_made_again() {
         assert_eq!(before.ca, after.ca);
         let pki = dir.path().join("pki");
         let der = certificate_der(&fs::read(pki.join("parties/mz/cert.pem")).unwrap()).unwrap();
-        assert_eq!(
-            judge_client(&pki, &der, now + DAY),
-            Ok(()),
-            "with the CRL of then"
-        );
+        assert_eq!(judge_client(&pki, &der, now + DAY), Ok(()), "with the CRL of then");
     }
 }
 
@@ -155,10 +148,7 @@ fn lost_or_foreign_crl_is_made_again() {
         }
         assert_eq!(lay(dir.path(), NOW), laid);
         let said = judge_client(&pki, &revoked, NOW);
-        assert_eq!(
-            said,
-            Err(Error::InvalidCertificate(CertificateError::Revoked))
-        );
+        assert_eq!(said, Err(Error::InvalidCertificate(CertificateError::Revoked)));
     }
 }
 
@@ -178,10 +168,7 @@ fn keys_that_are_no_folders_or_reserved_are_refused_before_anything_is_made() {
     for party in ["../mz", "", "a/b", "unknown", "revoked", ".."] {
         let dir = tempfile::tempdir().unwrap();
         let refused = lay_out(dir.path(), &["ga", party], "ga", NOW);
-        assert!(
-            matches!(refused, Err(CertsError::SystemId { .. })),
-            "{party}: {refused:?}"
-        );
+        assert!(matches!(refused, Err(CertsError::SystemId { .. })), "{party}: {refused:?}");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "{party}");
     }
 }
@@ -193,9 +180,6 @@ fn damaged_demo_ca_is_refused_and_kept() {
     fs::write(dir.path().join("pki/index.json"), "{").unwrap();
     let before = snapshot(dir.path());
     let refused = lay_out(dir.path(), &PARTIES, "mz", NOW);
-    assert!(
-        matches!(refused, Err(CertsError::Damaged { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(CertsError::Damaged { .. })), "{refused:?}");
     assert_eq!(snapshot(dir.path()), before);
 }

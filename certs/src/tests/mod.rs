@@ -27,11 +27,7 @@ fn days(days: u32) -> Validity {
 }
 
 fn init(dir: &Path) -> Result<Authority, CertsError> {
-    let terms = AuthorityTerms {
-        name: "临澜市数闸 CA",
-        validity: days(3_650),
-        crl_days: 7,
-    };
+    let terms = AuthorityTerms { name: "临澜市数闸 CA", validity: days(3_650), crl_days: 7 };
     Authority::init(dir, terms, NOW)
 }
 
@@ -45,9 +41,7 @@ fn at(unix_s: i64) -> UnixTime {
 
 fn roots(pki: &Path) -> Arc<RootCertStore> {
     let mut roots = RootCertStore::empty();
-    roots
-        .add(certificate_der(&std::fs::read(pki.join("ca.pem")).unwrap()).unwrap())
-        .unwrap();
+    roots.add(certificate_der(&std::fs::read(pki.join("ca.pem")).unwrap()).unwrap()).unwrap();
     Arc::new(roots)
 }
 

@@ -15,7 +15,8 @@ use crate::secret::SecretRef;
 use crate::shape;
 
 /// Headers that carry secrets by convention; parts of names, lower case.
-const SECRET_HEADERS: [&str; 8] = ["authorization", "cookie", "secret", "password", "token", "appkey", "api-key", "apikey"];
+const SECRET_HEADERS: [&str; 8] =
+    ["authorization", "cookie", "secret", "password", "token", "appkey", "api-key", "apikey"];
 
 /// A resource and how it is reached.
 #[derive(Debug, Clone)]
@@ -50,7 +51,11 @@ pub(crate) fn bindings(
         let resource = ResourceIx(index);
         let Some(catalogued) = resources.get(resource.at()) else { continue };
         for fault in entry.check(catalogued) {
-            findings.fault(&at.below(&fault.place), format!("\"{}\": {}", fault.place, fault.fault), fault.example.map(|form| format!("example: {form}")));
+            findings.fault(
+                &at.below(&fault.place),
+                format!("\"{}\": {}", fault.place, fault.fault),
+                fault.example.map(|form| format!("example: {form}")),
+            );
         }
         let mut spec = entry.clone();
         resolve_files(&mut spec, at, findings);
@@ -104,7 +109,10 @@ fn resolve_files(spec: &mut RestSpec, at: &Place, findings: &mut Findings<'_, '_
 fn resolve_headers(spec: &mut RestSpec, at: &Place, findings: &mut Findings<'_, '_>) {
     let operations = [
         ("query.headers", spec.query.as_mut().map(|query| &mut query.headers)),
-        ("verify.operation.headers", spec.verify.as_mut().and_then(|verify| verify.operation.as_mut()).map(|operation| &mut operation.headers)),
+        (
+            "verify.operation.headers",
+            spec.verify.as_mut().and_then(|verify| verify.operation.as_mut()).map(|operation| &mut operation.headers),
+        ),
         ("headers", Some(&mut spec.headers)),
     ];
     for (place, headers) in operations {
@@ -118,17 +126,27 @@ fn resolve_header(name: &str, value: &mut HeaderText, at: &Place, findings: &mut
     let lower = name.to_ascii_lowercase();
     if !value.is_reference() {
         if SECRET_HEADERS.iter().any(|part| lower.contains(part)) {
-            findings.fault(at, format!("header \"{name}\" carries a secret: write a reference to it"), Some(shape::REFERENCE.to_owned()));
+            findings.fault(
+                at,
+                format!("header \"{name}\" carries a secret: write a reference to it"),
+                Some(shape::REFERENCE.to_owned()),
+            );
         }
         return;
     }
     let read = findings.reference(at, &value.0).as_ref().map(SecretRef::read);
     let text = read.unwrap_or_else(|| Err(String::from("not a reference to a secret")));
-    let text = text.and_then(|secret| String::from_utf8(secret.expose().to_vec()).map_err(|_| String::from("the secret is not text")));
+    let text = text.and_then(|secret| {
+        String::from_utf8(secret.expose().to_vec()).map_err(|_| String::from("the secret is not text"))
+    });
     match text.map(|text| text.trim_end_matches(['\r', '\n']).to_owned()) {
         // A brace would be read as a template's placeholder.
         Ok(text) if text.bytes().all(|b| (b' '..0x7f).contains(&b) && !matches!(b, b'{' | b'}')) => value.0 = text,
-        Ok(_) => findings.fault(at, format!("header \"{name}\": the secret is not one line of printable ASCII without braces"), None),
+        Ok(_) => findings.fault(
+            at,
+            format!("header \"{name}\": the secret is not one line of printable ASCII without braces"),
+            None,
+        ),
         Err(cause) => findings.fault(at, format!("header \"{name}\": {cause}"), Some(shape::REFERENCE.to_owned())),
     }
 }

@@ -35,14 +35,20 @@ pub(crate) fn grants(
     valid
 }
 
-fn terms(entry: &GrantEntry, at: &Place, catalogued: &Catalogued<'_>, findings: &mut Findings<'_, '_>) -> Option<GrantTerms> {
+fn terms(
+    entry: &GrantEntry,
+    at: &Place,
+    catalogued: &Catalogued<'_>,
+    findings: &mut Findings<'_, '_>,
+) -> Option<GrantTerms> {
     let id = findings.identifier(GrantId::new(&entry.id), &at.below("id"));
     let party = findings.look_up(catalogued.parties, &entry.party, &at.below("party"));
     let resource = findings.look_up(catalogued.resources, &entry.resource, &at.below("resource"));
     let declared = catalogued.entries.iter().find(|resource| resource.entry.code == entry.resource);
     let items = declared.map(|resource| resource.entry.items.as_slice());
     let fields = items.and_then(|items| item_set(&entry.fields, items, &at.below("fields"), findings));
-    let clear_fields = items.and_then(|items| item_set(&entry.clear_fields, items, &at.below("clear_fields"), findings));
+    let clear_fields =
+        items.and_then(|items| item_set(&entry.clear_fields, items, &at.below("clear_fields"), findings));
     let purposes: Vec<PurposeIx> =
         look_up_all(catalogued.purposes, &entry.purposes, &at.below("purposes"), findings).map(PurposeIx).collect();
     check_scope(entry, declared.map(|resource| &resource.entry), at, findings);
@@ -69,21 +75,33 @@ fn terms(entry: &GrantEntry, at: &Place, catalogued: &Catalogued<'_>, findings: 
 
 /// What would make a grant useless or wider than its resource.
 fn check_scope(entry: &GrantEntry, resource: Option<&ResourceEntry>, at: &Place, findings: &mut Findings<'_, '_>) {
-    for (key, empty) in [("modes", entry.modes.is_empty()), ("fields", entry.fields.is_empty()), ("purposes", entry.purposes.is_empty())] {
+    for (key, empty) in [
+        ("modes", entry.modes.is_empty()),
+        ("fields", entry.fields.is_empty()),
+        ("purposes", entry.purposes.is_empty()),
+    ] {
         if empty {
             findings.fault(&at.below(key), format!("\"{key}\": a grant names at least one"), shape::example(key));
         }
     }
     if entry.clear_level == Level::L4 {
         let hint = Some(String::from("name the items in clear_fields"));
-        findings.fault(&at.below("clear_level"), "\"clear_level\": L1, L2 or L3; an L4 item is clear only by name (X01)", hint);
+        findings.fault(
+            &at.below("clear_level"),
+            "\"clear_level\": L1, L2 or L3; an L4 item is clear only by name (X01)",
+            hint,
+        );
     }
     let Some(resource) = resource else { return };
     for (position, mode) in entry.modes.iter().enumerate() {
         if !resource.modes.contains(mode) {
             let offered: Vec<&str> = resource.modes.iter().map(|mode| mode.as_str()).collect();
             let hint = Some(format!("offered: {}", offered.join(", ")));
-            findings.fault(&at.below(format_args!("modes.{position}")), format!("resource \"{}\" does not offer {}", resource.code, mode.as_str()), hint);
+            findings.fault(
+                &at.below(format_args!("modes.{position}")),
+                format!("resource \"{}\" does not offer {}", resource.code, mode.as_str()),
+                hint,
+            );
         }
     }
 }

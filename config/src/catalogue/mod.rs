@@ -16,8 +16,8 @@ use sluice_domain::{Limits, System};
 
 pub use bindings::Docking;
 pub use file::{
-    CatalogueFile, ConditionEntry, ConfirmationEntry, GrantEntry, HandlerEntry, ItemEntry, PartyEntry, PurposeEntry, ResourceEntry, RowScope,
-    SystemEntry,
+    CatalogueFile, ConditionEntry, ConfirmationEntry, GrantEntry, HandlerEntry, ItemEntry, PartyEntry, PurposeEntry,
+    ResourceEntry, RowScope, SystemEntry,
 };
 
 use crate::document::{Document, Source};
@@ -59,8 +59,10 @@ impl Catalogue {
     /// Like [`Self::load`], adding to faults found before; `None` only if something was added.
     pub(crate) fn read(files: &[PathBuf], default_limits: Limits, faults: &mut Vec<Fault>) -> Option<Self> {
         let before = faults.len();
-        let sources: Vec<Option<Source>> = files.iter().map(|path| Source::read(path).map_err(|fault| faults.push(fault)).ok()).collect();
-        let documents: Vec<Option<Document<'_>>> = sources.iter().flatten().map(|source| Document::parse(source, faults)).collect();
+        let sources: Vec<Option<Source>> =
+            files.iter().map(|path| Source::read(path).map_err(|fault| faults.push(fault)).ok()).collect();
+        let documents: Vec<Option<Document<'_>>> =
+            sources.iter().flatten().map(|source| Document::parse(source, faults)).collect();
         // A file that cannot be read would make every reference to its content look wrong.
         if faults.len() > before {
             return None;
@@ -104,7 +106,12 @@ fn compile(default_limits: Limits, findings: &mut Findings<'_, '_>) -> Option<Ca
     parts.systems = parties::systems(&systems, &names.parties, findings);
     let register = Register { parties: &names.parties, purposes: &names.purposes };
     parts.resources = resources::resources(&resources, &register, &mut names.resources, findings);
-    let catalogued = Catalogued { parties: &names.parties, purposes: &names.purposes, resources: &names.resources, entries: &resources };
+    let catalogued = Catalogued {
+        parties: &names.parties,
+        purposes: &names.purposes,
+        resources: &names.resources,
+        entries: &resources,
+    };
     parts.grants = grants::grants(&grants, &catalogued, &mut names.grants, findings);
     let bindings = bindings::bindings(rest.as_slice(), &parts.resources, &names.resources, findings);
 
@@ -134,7 +141,9 @@ fn index(position: usize) -> u32 {
 /// Puts what the snapshot's own checks found to the place of the entry.
 fn report(error: &PolicyError, names: &Declared, findings: &mut Findings<'_, '_>) {
     let (at, message) = match error {
-        PolicyError::Resource { code, rule } => (names.resources.place(code.as_str()), format!("resource \"{code}\": {rule}")),
+        PolicyError::Resource { code, rule } => {
+            (names.resources.place(code.as_str()), format!("resource \"{code}\": {rule}"))
+        }
         PolicyError::Grant { id, rule } => (names.grants.place(id.as_str()), format!("grant \"{id}\": {rule}")),
         PolicyError::Party { key, rule } => (names.parties.place(key.as_str()), format!("party \"{key}\": {rule}")),
         PolicyError::Repeated { .. } | PolicyError::Dangling { .. } => (None, error.to_string()),
@@ -154,7 +163,8 @@ fn revision(declared: &CatalogueFile, systems: &[System], default_limits: Limits
     content.grants.sort_by(|a, b| a.id.cmp(&b.id));
     let mut prints: Vec<_> = systems.iter().map(|system| (&system.id, &system.fingerprints)).collect();
     prints.sort();
-    let rest: std::collections::BTreeMap<String, _> = content.rest.drain(..).map(|spec| (spec.resource.to_string(), spec)).collect();
+    let rest: std::collections::BTreeMap<String, _> =
+        content.rest.drain(..).map(|spec| (spec.resource.to_string(), spec)).collect();
     let canonical = serde_json::to_vec(&(content, prints, rest, default_limits)).unwrap_or_default();
     let whole = digest(&SHA256, &canonical);
     whole.as_ref().iter().take(REVISION_BYTES).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))

@@ -13,7 +13,11 @@ use crate::catalogue::places::{Findings, Names, Place, Placed};
 use crate::material;
 use crate::shape;
 
-pub(crate) fn purposes(entries: &[Placed<PurposeEntry>], names: &mut Names, findings: &mut Findings<'_, '_>) -> Vec<Purpose> {
+pub(crate) fn purposes(
+    entries: &[Placed<PurposeEntry>],
+    names: &mut Names,
+    findings: &mut Findings<'_, '_>,
+) -> Vec<Purpose> {
     let mut valid = Vec::new();
     for Placed { at, entry } in entries {
         let code = findings.identifier(PurposeCode::new(&entry.code), &at.below("code"));
@@ -25,7 +29,11 @@ pub(crate) fn purposes(entries: &[Placed<PurposeEntry>], names: &mut Names, find
     valid
 }
 
-pub(crate) fn parties(entries: &[Placed<PartyEntry>], names: &mut Names, findings: &mut Findings<'_, '_>) -> Vec<Party> {
+pub(crate) fn parties(
+    entries: &[Placed<PartyEntry>],
+    names: &mut Names,
+    findings: &mut Findings<'_, '_>,
+) -> Vec<Party> {
     let mut valid = Vec::new();
     for Placed { at, entry } in entries {
         let Some(party) = findings.clean(|findings| party(entry, at, findings)) else { continue };
@@ -43,7 +51,14 @@ fn party(entry: &PartyEntry, at: &Place, findings: &mut Findings<'_, '_>) -> Opt
         findings.fault(&at.below("uscc"), message, shape::example("uscc"));
     }
     let handlers = handlers(entry, at, findings);
-    Some(Party { key: key?, uscc: entry.uscc.clone(), name: entry.name.clone(), kind: entry.kind.clone(), state: entry.state, handlers })
+    Some(Party {
+        key: key?,
+        uscc: entry.uscc.clone(),
+        name: entry.name.clone(),
+        kind: entry.kind.clone(),
+        state: entry.state,
+        handlers,
+    })
 }
 
 fn handlers(party: &PartyEntry, at: &Place, findings: &mut Findings<'_, '_>) -> Vec<Handler> {
@@ -52,7 +67,11 @@ fn handlers(party: &PartyEntry, at: &Place, findings: &mut Findings<'_, '_>) -> 
         let at = at.below(format_args!("handlers.{position}.id"));
         let Some(id) = findings.identifier(HandlerId::new(&entry.id), &at) else { continue };
         if identifiers::is_cn_id18(&entry.id) {
-            findings.fault(&at, "\"id\": a citizen's id never names a handler (X03)", Some(String::from("example: id = \"u-0001\"")));
+            findings.fault(
+                &at,
+                "\"id\": a citizen's id never names a handler (X03)",
+                Some(String::from("example: id = \"u-0001\"")),
+            );
         } else if valid.iter().any(|other| other.id == id) {
             findings.fault(&at, format!("handler \"{id}\" of party \"{}\" is declared twice", party.key), None);
         } else {
@@ -62,7 +81,11 @@ fn handlers(party: &PartyEntry, at: &Place, findings: &mut Findings<'_, '_>) -> 
     valid
 }
 
-pub(crate) fn systems(entries: &[Placed<SystemEntry>], parties: &Names, findings: &mut Findings<'_, '_>) -> Vec<System> {
+pub(crate) fn systems(
+    entries: &[Placed<SystemEntry>],
+    parties: &Names,
+    findings: &mut Findings<'_, '_>,
+) -> Vec<System> {
     let mut names = Names::of("system");
     let mut owners: HashMap<[u8; 32], String> = HashMap::new();
     let mut valid = Vec::new();
@@ -81,10 +104,19 @@ pub(crate) fn systems(entries: &[Placed<SystemEntry>], parties: &Names, findings
 }
 
 /// A certificate stands for one system only: a second one that names it is a fault.
-fn fingerprints(system: &SystemEntry, at: &Place, owners: &mut HashMap<[u8; 32], String>, findings: &mut Findings<'_, '_>) -> Vec<[u8; 32]> {
+fn fingerprints(
+    system: &SystemEntry,
+    at: &Place,
+    owners: &mut HashMap<[u8; 32], String>,
+    findings: &mut Findings<'_, '_>,
+) -> Vec<[u8; 32]> {
     if system.certificates.is_empty() && system.fingerprints.is_empty() {
         let hint = Some(String::from("example: certificates = [\"pki/parties/mz/cert.pem\"]"));
-        findings.fault(at, format!("system \"{}\" has neither certificates nor fingerprints: nothing could call as it", system.id), hint);
+        findings.fault(
+            at,
+            format!("system \"{}\" has neither certificates nor fingerprints: nothing could call as it", system.id),
+            hint,
+        );
     }
     let mut read = Vec::new();
     for (position, path) in system.certificates.iter().enumerate() {

@@ -71,12 +71,19 @@ impl<'s> Findings<'_, 's> {
 
     /// All readable entries of a table over all files, declaring the names of all of them, so that
     /// a faulty entry does not make references to it look wrong too.
-    pub(crate) fn entries<T: DeserializeOwned>(&mut self, table: &str, id_key: &str, names: &mut Names) -> Vec<Placed<T>> {
+    pub(crate) fn entries<T: DeserializeOwned>(
+        &mut self,
+        table: &str,
+        id_key: &str,
+        names: &mut Names,
+    ) -> Vec<Placed<T>> {
         let mut found = Vec::new();
         for (file, document) in self.documents.iter().enumerate() {
             for position in 0..document.count(table, &mut self.faults) {
                 let at = Place { file, path: format!("{table}.{position}") };
-                names.declared.extend(document.text_at(&at.below(id_key).path).map(|id| (id.to_owned(), (at.clone(), None))));
+                names
+                    .declared
+                    .extend(document.text_at(&at.below(id_key).path).map(|id| (id.to_owned(), (at.clone(), None))));
                 let entry = document.entry(table, position, &mut self.faults);
                 found.extend(entry.map(|entry| Placed { at, entry }));
             }
@@ -105,7 +112,11 @@ impl<'s> Findings<'_, 's> {
     pub(crate) fn declare(&mut self, names: &mut Names, id: &str, at: &Place, index: u32) -> bool {
         if let Some((first, Some(_))) = names.declared.get(id) {
             let first = self.document(first).map(|document| document.place(&first.path));
-            self.fault(at, format!("{} \"{id}\" is declared twice", names.kind), first.map(|place| format!("first at {place}")));
+            self.fault(
+                at,
+                format!("{} \"{id}\" is declared twice", names.kind),
+                first.map(|place| format!("first at {place}")),
+            );
             return false;
         }
         names.declared.insert(id.to_owned(), (at.clone(), Some(index)));

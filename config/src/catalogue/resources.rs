@@ -39,15 +39,22 @@ pub(crate) fn resources(
     valid
 }
 
-fn resource(entry: &ResourceEntry, at: &Place, register: &Register<'_>, findings: &mut Findings<'_, '_>) -> Option<Resource> {
+fn resource(
+    entry: &ResourceEntry,
+    at: &Place,
+    register: &Register<'_>,
+    findings: &mut Findings<'_, '_>,
+) -> Option<Resource> {
     check_entry(entry, at, findings);
     let code = findings.identifier(ResourceCode::new(&entry.code), &at.below("code"));
     let provider = findings.look_up(register.parties, &entry.provider, &at.below("provider"));
     let items = items(entry, at, findings);
     let key_sets = entry.key_sets.iter().enumerate();
-    let key_sets: Vec<Option<ItemSet>> =
-        key_sets.map(|(position, set)| item_set(set, &entry.items, &at.below(format_args!("key_sets.{position}")), findings)).collect();
-    let condition = entry.condition.as_ref().map(|given| condition(given, entry, &at.below("condition"), register, findings));
+    let key_sets: Vec<Option<ItemSet>> = key_sets
+        .map(|(position, set)| item_set(set, &entry.items, &at.below(format_args!("key_sets.{position}")), findings))
+        .collect();
+    let condition =
+        entry.condition.as_ref().map(|given| condition(given, entry, &at.below("condition"), register, findings));
     Some(Resource {
         code: code?,
         version: entry.version,
@@ -78,7 +85,11 @@ fn check_entry(entry: &ResourceEntry, at: &Place, findings: &mut Findings<'_, '_
         findings.fault(&at.below("version"), "\"version\": versions count from 1", None);
     }
     if entry.share_type == ShareType::NotShared && !entry.modes.is_empty() {
-        findings.fault(&at.below("modes"), "\"modes\": a not-shared resource offers none (D17-4)", Some(String::from("example: modes = []")));
+        findings.fault(
+            &at.below("modes"),
+            "\"modes\": a not-shared resource offers none (D17-4)",
+            Some(String::from("example: modes = []")),
+        );
     }
     if entry.share_type != ShareType::Conditional && entry.condition.is_some() {
         findings.fault(&at.below("condition"), "\"condition\": only a conditional resource has one (D17-3)", None);
@@ -89,7 +100,8 @@ fn check_entry(entry: &ResourceEntry, at: &Place, findings: &mut Findings<'_, '_
             findings.fault(&at.below(key), format!("\"{key}\": not a day"), shape::example(key));
         }
     }
-    if entry.share_type == ShareType::Conditional && entry.code.starts_with(BASE_CLASS) && entry.confirmation.is_none() {
+    if entry.share_type == ShareType::Conditional && entry.code.starts_with(BASE_CLASS) && entry.confirmation.is_none()
+    {
         let hint = Some(String::from("add confirmation = { by = \"…\", document = \"…\", why = \"…\" }"));
         findings.warning(at, "base data is conditional without an authority's confirmation (D17-2)", hint);
     }
@@ -118,7 +130,12 @@ fn items(entry: &ResourceEntry, at: &Place, findings: &mut Findings<'_, '_>) -> 
 }
 
 /// Positions of item codes; each unknown one is a fault at its own place.
-pub(crate) fn item_set(codes: &[String], items: &[ItemEntry], at: &Place, findings: &mut Findings<'_, '_>) -> Option<ItemSet> {
+pub(crate) fn item_set(
+    codes: &[String],
+    items: &[ItemEntry],
+    at: &Place,
+    findings: &mut Findings<'_, '_>,
+) -> Option<ItemSet> {
     let mut complete = true;
     let mut set = ItemSet::EMPTY;
     for (position, code) in codes.iter().enumerate() {
@@ -127,7 +144,11 @@ pub(crate) fn item_set(codes: &[String], items: &[ItemEntry], at: &Place, findin
         } else {
             complete = false;
             let known = items.iter().map(|item| item.code.as_str());
-            findings.fault(&at.below(position), format!("there is no item \"{code}\" in this resource"), meant(code, known));
+            findings.fault(
+                &at.below(position),
+                format!("there is no item \"{code}\" in this resource"),
+                meant(code, known),
+            );
         }
     }
     complete.then_some(set)
@@ -142,7 +163,11 @@ fn condition(
 ) -> ShareCondition {
     let by_subject = given.row_scope == Some(RowScope::BySubject);
     if by_subject && !entry.items.iter().any(|item| item.key && item.semantic == Some(Semantic::CnId18)) {
-        findings.fault(&at.below("row_scope"), "\"row_scope\": by_subject needs a key item with semantic = \"cn_id18\"", None);
+        findings.fault(
+            &at.below("row_scope"),
+            "\"row_scope\": by_subject needs a key item with semantic = \"cn_id18\"",
+            None,
+        );
     }
     if given.verify_only && !entry.modes.contains(&Mode::Verify) {
         findings.fault(&at.below("verify_only"), "\"verify_only\": the resource does not offer the mode verify", None);
@@ -150,8 +175,13 @@ fn condition(
     let limits = Limits { per_second: given.per_second, per_day: given.per_day, rows_per_call: given.rows_per_call };
     check_limits(limits, at, findings);
     ShareCondition {
-        purposes: given.purposes.as_ref().map(|codes| look_up_all(register.purposes, codes, &at.below("purposes"), findings).map(PurposeIx).collect()),
-        departments: given.departments.as_ref().map(|keys| look_up_all(register.parties, keys, &at.below("departments"), findings).map(PartyIx).collect()),
+        purposes: given.purposes.as_ref().map(|codes| {
+            look_up_all(register.purposes, codes, &at.below("purposes"), findings).map(PurposeIx).collect()
+        }),
+        departments: given
+            .departments
+            .as_ref()
+            .map(|keys| look_up_all(register.parties, keys, &at.below("departments"), findings).map(PartyIx).collect()),
         verify_only: given.verify_only,
         by_subject,
         limits,
@@ -160,7 +190,9 @@ fn condition(
 
 /// A limit of zero would quietly forbid what is granted.
 pub(crate) fn check_limits(limits: Limits, at: &Place, findings: &mut Findings<'_, '_>) {
-    for (key, limit) in [("per_second", limits.per_second), ("per_day", limits.per_day), ("rows_per_call", limits.rows_per_call)] {
+    for (key, limit) in
+        [("per_second", limits.per_second), ("per_day", limits.per_day), ("rows_per_call", limits.rows_per_call)]
+    {
         if limit == Some(0) {
             let hint = Some(String::from("leave it out for no limit; to forbid, suspend the grant"));
             findings.fault(&at.below(key), format!("\"{key}\": a limit is at least 1"), hint);

@@ -13,7 +13,8 @@ use sluice_domain::grant::GrantState;
 use sluice_domain::party::{HandlerState, PartyState};
 
 use crate::catalogue::{
-    CatalogueFile, ConditionEntry, ConfirmationEntry, GrantEntry, HandlerEntry, ItemEntry, PartyEntry, PurposeEntry, ResourceEntry, SystemEntry,
+    CatalogueFile, ConditionEntry, ConfirmationEntry, GrantEntry, HandlerEntry, ItemEntry, PartyEntry, PurposeEntry,
+    ResourceEntry, SystemEntry,
 };
 use fixture::{City, Condition, Department, Entry, Grant, Item, Person};
 
@@ -53,11 +54,18 @@ const CATALOG: &str = "sample_catalog.json";
 /// Name of the grants fixture in errors.
 const GRANTS: &str = "demo_grants.json";
 
-const SHARE_TYPES: [(&str, ShareType); 3] =
-    [("无条件共享", ShareType::Unconditional), ("有条件共享", ShareType::Conditional), ("不予共享", ShareType::NotShared)];
-const PROVISIONS: [(&str, ProvisionMode); 3] =
-    [("系统对接", ProvisionMode::Docking), ("数据下发接口", ProvisionMode::Issuance), ("电子表单", ProvisionMode::Form)];
-const SERVICES: [(&str, Mode); 4] = [("验证", Mode::Verify), ("查询", Mode::Query), ("推送", Mode::Push), ("调用", Mode::Call)];
+const SHARE_TYPES: [(&str, ShareType); 3] = [
+    ("无条件共享", ShareType::Unconditional),
+    ("有条件共享", ShareType::Conditional),
+    ("不予共享", ShareType::NotShared),
+];
+const PROVISIONS: [(&str, ProvisionMode); 3] = [
+    ("系统对接", ProvisionMode::Docking),
+    ("数据下发接口", ProvisionMode::Issuance),
+    ("电子表单", ProvisionMode::Form),
+];
+const SERVICES: [(&str, Mode); 4] =
+    [("验证", Mode::Verify), ("查询", Mode::Query), ("推送", Mode::Push), ("调用", Mode::Call)];
 
 /// The catalogue of a sample city: parties with a system `<key>.main` each, purposes, resources and
 /// grants. Bindings are the caller's to add. `certificates` gives the certificate files of a party's
@@ -65,7 +73,11 @@ const SERVICES: [(&str, Mode); 4] = [("验证", Mode::Verify), ("查询", Mode::
 ///
 /// # Errors
 /// The first thing that cannot be read, with its entry.
-pub fn catalogue_from(catalog: &str, grants: &str, certificates: impl Fn(&str) -> Vec<PathBuf>) -> Result<CatalogueFile, DemoError> {
+pub fn catalogue_from(
+    catalog: &str,
+    grants: &str,
+    certificates: impl Fn(&str) -> Vec<PathBuf>,
+) -> Result<CatalogueFile, DemoError> {
     let city: City = json(CATALOG, catalog)?;
     let grants: Vec<Grant> = json(GRANTS, grants)?;
     let systems = city.departments.0.iter().map(|(key, _)| SystemEntry {
@@ -76,7 +88,12 @@ pub fn catalogue_from(catalog: &str, grants: &str, certificates: impl Fn(&str) -
     });
     Ok(CatalogueFile {
         systems: systems.collect(),
-        parties: city.departments.0.into_iter().map(|(key, department)| party(key, department)).collect::<Result<_, _>>()?,
+        parties: city
+            .departments
+            .0
+            .into_iter()
+            .map(|(key, department)| party(key, department))
+            .collect::<Result<_, _>>()?,
         purposes: city.purposes.0.into_iter().map(|(code, name)| PurposeEntry { code, name }).collect(),
         resources: city.catalog.into_iter().map(resource).collect::<Result<_, _>>()?,
         grants: grants.into_iter().map(grant).collect::<Result<_, _>>()?,
@@ -90,7 +107,9 @@ fn json<'t, T: Deserialize<'t>>(file: &'static str, text: &'t str) -> Result<T, 
         line: error.line(),
         column: error.column(),
         cause: match error.classify() {
-            serde_json::error::Category::Data => error.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
+            serde_json::error::Category::Data => {
+                error.to_string().split(" at line ").next().unwrap_or_default().to_owned()
+            }
             _ => String::from("not JSON"),
         },
     })
@@ -105,13 +124,23 @@ struct Named<'a> {
 
 impl Named<'_> {
     fn unknown(&self, member: &'static str, word: &str, known: String) -> DemoError {
-        DemoError::UnknownWord { file: self.file, entry: format!("{} {}", self.kind, self.id), member, word: word.to_owned(), known }
+        DemoError::UnknownWord {
+            file: self.file,
+            entry: format!("{} {}", self.kind, self.id),
+            member,
+            word: word.to_owned(),
+            known,
+        }
     }
 
     /// A Chinese word of the catalogue workbook.
     fn zh<T: Copy>(&self, member: &'static str, word: &str, words: &[(&str, T)]) -> Result<T, DemoError> {
         let known = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
-        words.iter().find(|(zh, _)| *zh == word).map(|(_, ours)| *ours).ok_or_else(|| self.unknown(member, word, known()))
+        words
+            .iter()
+            .find(|(zh, _)| *zh == word)
+            .map(|(_, ours)| *ours)
+            .ok_or_else(|| self.unknown(member, word, known()))
     }
 
     /// A word that the fixtures already write as we do.
@@ -123,7 +152,12 @@ impl Named<'_> {
         })
     }
 
-    fn ours_or<'t, T: Deserialize<'t>>(&self, member: &'static str, word: Option<&'t str>, default: T) -> Result<T, DemoError> {
+    fn ours_or<'t, T: Deserialize<'t>>(
+        &self,
+        member: &'static str,
+        word: Option<&'t str>,
+        default: T,
+    ) -> Result<T, DemoError> {
         word.map_or(Ok(default), |word| self.ours(member, word))
     }
 }
@@ -168,7 +202,11 @@ fn resource(entry: Entry) -> Result<ResourceEntry, DemoError> {
         open_method: entry.open_method,
         published: entry.published,
         condition,
-        confirmation: entry.conditional_confirmation.map(|read| ConfirmationEntry { by: read.by, document: read.document, why: read.why }),
+        confirmation: entry.conditional_confirmation.map(|read| ConfirmationEntry {
+            by: read.by,
+            document: read.document,
+            why: read.why,
+        }),
         items,
         code: entry.code,
     })
@@ -201,7 +239,11 @@ fn item(item: Item, named: &Named<'_>) -> Result<ItemEntry, DemoError> {
 
 fn condition(condition: Condition, named: &Named<'_>) -> Result<ConditionEntry, DemoError> {
     Ok(ConditionEntry {
-        row_scope: condition.row_scope.as_deref().map(|word| named.ours("share_condition.row_scope", word)).transpose()?,
+        row_scope: condition
+            .row_scope
+            .as_deref()
+            .map(|word| named.ours("share_condition.row_scope", word))
+            .transpose()?,
         purposes: condition.purposes,
         departments: condition.departments,
         verify_only: condition.verify_only,

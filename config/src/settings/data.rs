@@ -121,7 +121,11 @@ impl Data {
         let listen = address("data.listen", &raw.listen, document, faults);
         let authority = url::https_authority(&raw.public_url);
         if authority.is_none() {
-            faults.push(document.fault("data.public_url", "\"public_url\": https://host[:port] without a path", shape::example("public_url")));
+            faults.push(document.fault(
+                "data.public_url",
+                "\"public_url\": https://host[:port] without a path",
+                shape::example("public_url"),
+            ));
         }
         let hosts = hosts(raw.hosts, authority, document, faults);
         let certificate = document.resolve(&raw.certificate);
@@ -129,13 +133,18 @@ impl Data {
         let crl: Vec<PathBuf> = raw.crl.iter().map(|path| document.resolve(path)).collect();
         let certificate_read = material::certificates(&certificate);
         let certificate_holds = certificate_read.is_ok();
-        let unreadable = [("data.certificate", certificate_read), ("data.client_ca", material::certificates(&client_ca))];
+        let unreadable =
+            [("data.certificate", certificate_read), ("data.client_ca", material::certificates(&client_ca))];
         faults.extend(unreadable.into_iter().filter_map(|(path, read)| Some(document.fault(path, read.err()?, None))));
         let lists = material::failing(&crl, material::revocation_lists);
         faults.extend(lists.into_iter().map(|(at, cause)| document.fault(&format!("data.crl.{at}"), cause, None)));
         let key = referenced(&raw.key, "data.key", document, faults);
         if let Some((_, key)) = key.as_ref().filter(|_| certificate_holds) {
-            faults.extend(material::key_of_certificate(key, &certificate).err().map(|cause| document.fault("data.key", format!("\"key\": {cause}"), None)));
+            faults.extend(
+                material::key_of_certificate(key, &certificate)
+                    .err()
+                    .map(|cause| document.fault("data.key", format!("\"key\": {cause}"), None)),
+            );
         }
         let workers = bounded(raw.workers, &WORKERS, "data.workers", document, faults);
         let limits = DataLimits::read(&raw.limits, "data.limits", document, faults);
@@ -159,7 +168,11 @@ impl Data {
 
 fn hosts(given: Vec<String>, authority: Option<&str>, document: &Document<'_>, faults: &mut Vec<Fault>) -> Vec<String> {
     for (at, _) in given.iter().enumerate().filter(|(_, host)| !url::is_authority(host)) {
-        faults.push(document.fault(&format!("data.hosts.{at}"), "\"hosts\": a host is host or host:port", shape::example("hosts")));
+        faults.push(document.fault(
+            &format!("data.hosts.{at}"),
+            "\"hosts\": a host is host or host:port",
+            shape::example("hosts"),
+        ));
     }
     let listed = if given.is_empty() { authority.map(str::to_owned).into_iter().collect() } else { given };
     listed.into_iter().map(|host| host.to_ascii_lowercase()).collect()

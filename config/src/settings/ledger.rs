@@ -55,7 +55,11 @@ impl Ledger {
             faults.push(document.fault("ledger.origin", message, shape::example("origin")));
         }
         if raw.dir.as_os_str().is_empty() {
-            faults.push(document.fault("ledger.dir", "\"dir\": a folder", Some(String::from("example: dir = \"ledger\""))));
+            faults.push(document.fault(
+                "ledger.dir",
+                "\"dir\": a folder",
+                Some(String::from("example: dir = \"ledger\"")),
+            ));
         }
         let pace = RawLedgerPace {
             segment_bytes: raw.segment_bytes,

@@ -42,7 +42,8 @@ impl CallLimits {
             per_day: limit(raw.per_day, "limits.per_day", document, faults),
             rows_per_call: limit(raw.rows_per_call, "limits.rows_per_call", document, faults),
         };
-        let refusals = bounded(raw.refusals_per_second, &REFUSALS_PER_SECOND, "limits.refusals_per_second", document, faults);
+        let refusals =
+            bounded(raw.refusals_per_second, &REFUSALS_PER_SECOND, "limits.refusals_per_second", document, faults);
         let rows_max = bounded(raw.rows_max, &ROWS_MAX, "limits.rows_max", document, faults);
         Self { defaults, refusals_per_second: count32(refusals), rows_max: count32(rows_max) }
     }

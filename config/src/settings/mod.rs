@@ -79,7 +79,8 @@ impl Settings {
         let tokens = mandatory(document, "tokens", faults).and_then(|raw| Tokens::read(raw, document, faults));
         let limits = optional(document, "limits", faults).map(|raw| CallLimits::read(&raw, document, faults));
         let subjects = mandatory(document, "subjects", faults).and_then(|raw| Subjects::read(&raw, document, faults));
-        let catalogue = mandatory(document, "catalogue", faults).and_then(|raw| CatalogueFiles::read(&raw, document, faults));
+        let catalogue =
+            mandatory(document, "catalogue", faults).and_then(|raw| CatalogueFiles::read(&raw, document, faults));
         let log = optional(document, "log", faults);
         let named = catalogue.clone();
         let whole = || {
@@ -102,7 +103,11 @@ impl Settings {
 impl CatalogueFiles {
     fn read(raw: &RawCatalogueFiles, document: &Document<'_>, faults: &mut Vec<Fault>) -> Option<Self> {
         if raw.files.is_empty() {
-            faults.push(document.fault("catalogue.files", "\"files\": at least one catalogue file", shape::example("files")));
+            faults.push(document.fault(
+                "catalogue.files",
+                "\"files\": at least one catalogue file",
+                shape::example("files"),
+            ));
             return None;
         }
         Some(Self { files: raw.files.iter().map(|path| document.resolve(path)).collect() })
@@ -116,6 +121,10 @@ fn mandatory<T: DeserializeOwned>(document: &Document<'_>, section: &str, faults
     document.section(section, faults)
 }
 
-fn optional<T: DeserializeOwned + Default>(document: &Document<'_>, section: &str, faults: &mut Vec<Fault>) -> Option<T> {
+fn optional<T: DeserializeOwned + Default>(
+    document: &Document<'_>,
+    section: &str,
+    faults: &mut Vec<Fault>,
+) -> Option<T> {
     if document.has(section) { document.section(section, faults) } else { Some(T::default()) }
 }

@@ -43,7 +43,11 @@ fn first_node() -> u16 {
 impl Node {
     pub(crate) fn read(raw: RawNode, document: &Document<'_>, faults: &mut Vec<Fault>) -> Option<Self> {
         if sluice_domain::SystemId::new(&raw.name).is_err() {
-            faults.push(document.fault("node.name", "\"name\": 1–64 characters of [A-Za-z0-9._-]", Some(String::from("example: name = \"node-1\""))));
+            faults.push(document.fault(
+                "node.name",
+                "\"name\": 1–64 characters of [A-Za-z0-9._-]",
+                Some(String::from("example: name = \"node-1\"")),
+            ));
             return None;
         }
         Some(Self { name: raw.name, id: raw.id, environment: raw.environment })

@@ -11,7 +11,13 @@ pub(crate) struct Bound {
 }
 
 /// The number at `path` if it is within its bound; else a fault, and the default to go on with.
-pub(crate) fn bounded(given: Option<u64>, bound: &Bound, path: &str, document: &Document<'_>, faults: &mut Vec<Fault>) -> u64 {
+pub(crate) fn bounded(
+    given: Option<u64>,
+    bound: &Bound,
+    path: &str,
+    document: &Document<'_>,
+    faults: &mut Vec<Fault>,
+) -> u64 {
     let value = given.unwrap_or(bound.default);
     if bound.holds(value) {
         return value;

@@ -55,7 +55,11 @@ impl Subjects {
         let bytes = std::str::from_utf8(secret.expose()).ok().and_then(|text| hex32(text.trim()));
         if bytes.is_none() {
             let hint = Some(String::from("make one: openssl rand -hex 32"));
-            faults.push(document.fault("subjects.key", "\"key\": the secret must be 64 hexadecimal digits (32 random bytes)", hint));
+            faults.push(document.fault(
+                "subjects.key",
+                "\"key\": the secret must be 64 hexadecimal digits (32 random bytes)",
+                hint,
+            ));
         }
         Some(Self { key, tag_key: TagKey(bytes?), epoch: raw.epoch })
     }

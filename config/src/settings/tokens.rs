@@ -75,7 +75,8 @@ impl Tokens {
             let hint = "make one: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256";
             faults.push(document.fault("tokens.signing_key", message, Some(hint.to_owned())));
         }
-        let pace = RawTokenPace { lifetime_s: raw.lifetime_s, leeway_s: raw.leeway_s, cache_entries: raw.cache_entries };
+        let pace =
+            RawTokenPace { lifetime_s: raw.lifetime_s, leeway_s: raw.leeway_s, cache_entries: raw.cache_entries };
         let pace = TokenPace::read(&pace, "tokens", document, faults);
         let issuers = issuers(raw.issuers, document, faults);
         let (signing_key, signing_key_pem) = key?;
@@ -93,7 +94,11 @@ fn issuers(raw: Vec<RawIssuer>, document: &Document<'_>, faults: &mut Vec<Fault>
             faults.push(document.fault(&place("issuer"), "\"issuer\": an https URL", hint));
         }
         if valid.iter().any(|other| other.issuer == given.issuer) {
-            faults.push(document.fault(&place("issuer"), format!("issuer \"{}\" is declared twice", given.issuer), None));
+            faults.push(document.fault(
+                &place("issuer"),
+                format!("issuer \"{}\" is declared twice", given.issuer),
+                None,
+            ));
         }
         if given.audience.is_empty() {
             faults.push(document.fault(&place("audience"), "\"audience\": must not be empty", None));

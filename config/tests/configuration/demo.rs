@@ -74,8 +74,20 @@ fn words_of_the_city_become_ours() {
     assert_eq!(resource("101001001/000002").condition.as_ref().unwrap().rows_per_call, Some(1));
     assert_eq!(city.parties.iter().find(|party| party.key == "wj").unwrap().state, PartyState::Suspended);
     assert_eq!(city.grants[1].state, GrantState::Expired);
-    let noted: Vec<&str> = city.resources.iter().filter(|resource| resource.note.is_some()).map(|resource| resource.code.as_str()).collect();
-    let by_other_ways = ["101002001/000003", "203003001/000006", "201005001/000009", "306001001/000010", "307001001/000011", "303001001/000013"];
+    let noted: Vec<&str> = city
+        .resources
+        .iter()
+        .filter(|resource| resource.note.is_some())
+        .map(|resource| resource.code.as_str())
+        .collect();
+    let by_other_ways = [
+        "101002001/000003",
+        "203003001/000006",
+        "201005001/000009",
+        "306001001/000010",
+        "307001001/000011",
+        "303001001/000013",
+    ];
     assert_eq!(noted, by_other_ways);
     assert_eq!(city.systems[0].id, "ga.main");
     assert_eq!(city.systems[0].certificates, [PathBuf::from("pki/parties/ga/cert.pem")]);
@@ -107,20 +119,54 @@ fn unknown_words_name_their_entry() {
     let grants = fixture("demo_grants.json");
     let convert = |catalog: &str, grants: &str| catalogue_from(catalog, grants, |_| Vec::new()).unwrap_err();
     let rows = [
-        ("\"share_type\": \"不予共享\"", "\"share_type\": \"秘密共享\"", "sample_catalog.json: resource 301001001/000014: share_type: unknown word \"秘密共享\"; known: 无条件共享, 有条件共享, 不予共享"),
-        ("\"provision_mode\": \"电子表单\"", "\"provision_mode\": \"传真\"", "sample_catalog.json: resource 307001001/000011: provision_mode: unknown word \"传真\"; known: 系统对接, 数据下发接口, 电子表单"),
-        ("\"推送\"", "\"广播\"", "sample_catalog.json: resource 102001001/000004: services: unknown word \"广播\"; known: 验证, 查询, 推送, 调用"),
-        ("\"level\": \"L4\"", "\"level\": \"L5\"", "sample_catalog.json: resource 101002001/000003: items.level: unknown word \"L5\"; known: L1, L2, L3, L4"),
-        ("\"semantic\": \"uscc\"", "\"semantic\": \"uscx\"", "sample_catalog.json: resource 102001001/000004: items.semantic: unknown word \"uscx\"; known: person_name, cn_id18, uscc, mobile, landline, bank_card, address, birth_date, plate, email, money, certificate_number, match_code, sealed_file"),
-        ("\"state\": \"suspended\"", "\"state\": \"asleep\"", "sample_catalog.json: department wj: state: unknown word \"asleep\"; known: active, suspended"),
-        ("\"row_scope\": \"by_subject\"", "\"row_scope\": \"by_moon\"", "sample_catalog.json: resource 103001001/000005: share_condition.row_scope: unknown word \"by_moon\"; known: by_subject"),
+        (
+            "\"share_type\": \"不予共享\"",
+            "\"share_type\": \"秘密共享\"",
+            "sample_catalog.json: resource 301001001/000014: share_type: unknown word \"秘密共享\"; known: 无条件共享, 有条件共享, 不予共享",
+        ),
+        (
+            "\"provision_mode\": \"电子表单\"",
+            "\"provision_mode\": \"传真\"",
+            "sample_catalog.json: resource 307001001/000011: provision_mode: unknown word \"传真\"; known: 系统对接, 数据下发接口, 电子表单",
+        ),
+        (
+            "\"推送\"",
+            "\"广播\"",
+            "sample_catalog.json: resource 102001001/000004: services: unknown word \"广播\"; known: 验证, 查询, 推送, 调用",
+        ),
+        (
+            "\"level\": \"L4\"",
+            "\"level\": \"L5\"",
+            "sample_catalog.json: resource 101002001/000003: items.level: unknown word \"L5\"; known: L1, L2, L3, L4",
+        ),
+        (
+            "\"semantic\": \"uscc\"",
+            "\"semantic\": \"uscx\"",
+            "sample_catalog.json: resource 102001001/000004: items.semantic: unknown word \"uscx\"; known: person_name, cn_id18, uscc, mobile, landline, bank_card, address, birth_date, plate, email, money, certificate_number, match_code, sealed_file",
+        ),
+        (
+            "\"state\": \"suspended\"",
+            "\"state\": \"asleep\"",
+            "sample_catalog.json: department wj: state: unknown word \"asleep\"; known: active, suspended",
+        ),
+        (
+            "\"row_scope\": \"by_subject\"",
+            "\"row_scope\": \"by_moon\"",
+            "sample_catalog.json: resource 103001001/000005: share_condition.row_scope: unknown word \"by_moon\"; known: by_subject",
+        ),
     ];
     for (old, new, expected) in rows {
         assert!(catalog.contains(old), "{old}");
         assert_eq!(convert(&catalog.replacen(old, new, 1), &grants).to_string(), expected);
     }
     let strange = grants.replacen("\"revoked\"", "\"lost\"", 1);
-    assert_eq!(convert(&catalog, &strange).to_string(), "demo_grants.json: grant G-0003: state: unknown word \"lost\"; known: active, suspended, revoked, expired");
+    assert_eq!(
+        convert(&catalog, &strange).to_string(),
+        "demo_grants.json: grant G-0003: state: unknown word \"lost\"; known: active, suspended, revoked, expired"
+    );
     assert!(matches!(convert("{", &grants), DemoError::Json { line: 1, .. }));
-    assert_eq!(convert(&catalog.replacen("\"provider_key\"", "\"provider_kye\"", 1), &grants).to_string(), "sample_catalog.json: line 551, column 3: missing field `provider_key`");
+    assert_eq!(
+        convert(&catalog.replacen("\"provider_key\"", "\"provider_kye\"", 1), &grants).to_string(),
+        "sample_catalog.json: line 551, column 3: missing field `provider_key`"
+    );
 }

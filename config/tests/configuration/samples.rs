@@ -1,7 +1,7 @@
 //! The samples are complete and correct, and every key that they show behind "#" is a real one.
 
-use sluice_domain::Mode;
 use crate::site::Site;
+use sluice_domain::Mode;
 
 #[test]
 fn samples_are_correct() {
@@ -25,7 +25,9 @@ fn samples_are_correct() {
 fn documented_defaults_are_the_defaults() {
     let site = Site::of_samples();
     let before = format!("{:?}", site.load().unwrap().settings);
-    let is_key = |line: &str| line.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+    let is_key = |line: &str| {
+        line.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+    };
     let made_real: Vec<String> = site
         .read("sluice.toml")
         .lines()

@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, CertificateRevocationListParams, IsCa, Issuer, KeyIdMethod, KeyPair, SerialNumber};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, IsCa, Issuer, KeyIdMethod, KeyPair,
+    SerialNumber,
+};
 use sluice_config::{Faults, Loaded};
 use tempfile::TempDir;
 
@@ -34,7 +37,9 @@ impl Site {
         ca.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign, rcgen::KeyUsagePurpose::CrlSign];
         self.write("pki/ca.pem", &ca.self_signed(&ca_key).unwrap().pem());
         let issuer = Issuer::new(ca, ca_key);
-        for (name, folder) in [("exchange.example.gov.cn", "pki/server"), ("mz.main", "pki/parties/mz"), ("ga.main", "pki/parties/ga")] {
+        for (name, folder) in
+            [("exchange.example.gov.cn", "pki/server"), ("mz.main", "pki/parties/mz"), ("ga.main", "pki/parties/ga")]
+        {
             let key = KeyPair::generate().unwrap();
             let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
             self.write(&format!("{folder}/cert.pem"), &certificate.pem());

@@ -40,7 +40,10 @@ enum Form {
     Day(Option<Moment>),
     /// Day and, where both sides have one, time.
     Time(Option<Moment>),
-    Text { of_name: bool, text: String },
+    Text {
+        of_name: bool,
+        text: String,
+    },
 }
 
 impl fmt::Debug for Claim {
@@ -70,7 +73,9 @@ impl Claim {
         let Some(stored) = stored else { return Verdict::Indeterminate };
         match &self.0 {
             Form::Number(claimed) => judge(claimed.as_ref(), Decimal::parse(stored).as_ref(), |a, b| Some(a == b)),
-            Form::Day(claimed) => judge(claimed.as_ref(), Moment::parse(stored).as_ref(), |a, b| Some(a.date == b.date)),
+            Form::Day(claimed) => {
+                judge(claimed.as_ref(), Moment::parse(stored).as_ref(), |a, b| Some(a.date == b.date))
+            }
             Form::Time(claimed) => judge(claimed.as_ref(), Moment::parse(stored).as_ref(), same_time),
             Form::Text { of_name, text } => {
                 let stored = comparable(stored, *of_name);

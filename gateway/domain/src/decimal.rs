@@ -90,14 +90,30 @@ mod tests {
             ("0.1", "0.10000000000000000001", false),
             ("120e-1", "12", true),
         ] {
-            let read = |text| Decimal::parse(text).map(|number| (number.negative, number.digits, number.exponent)).unwrap();
+            let read =
+                |text| Decimal::parse(text).map(|number| (number.negative, number.digits, number.exponent)).unwrap();
             assert_eq!(read(a) == read(b), equal, "{a} {b}");
         }
     }
 
     #[test]
     fn texts_that_are_no_number_are_not_read() {
-        for text in ["", "-", ".", "e5", "1e", "1,000", "12元", "0x10", "NaN", "1e401", "1e99999999999999999999", "--1", "1.2.3", "٣"] {
+        for text in [
+            "",
+            "-",
+            ".",
+            "e5",
+            "1e",
+            "1,000",
+            "12元",
+            "0x10",
+            "NaN",
+            "1e401",
+            "1e99999999999999999999",
+            "--1",
+            "1.2.3",
+            "٣",
+        ] {
             assert!(Decimal::parse(text).is_none(), "{text}");
         }
     }
@@ -116,7 +132,10 @@ mod tests {
             ("-1", Some("-1000-0")),
             ("-4321.5", Some("-5000--4000")),
             ("-4000", Some("-4000--3000")),
-            ("123456789012345678901234567890123", Some("123456789012345678901234567890000-123456789012345678901234567891000")),
+            (
+                "123456789012345678901234567890123",
+                Some("123456789012345678901234567890000-123456789012345678901234567891000"),
+            ),
             ("1e34", None),
         ] {
             assert_eq!(Decimal::parse(text).and_then(|number| number.thousands_range()).as_deref(), range, "{text}");

@@ -161,9 +161,12 @@ pub fn authorize(policy: &Policy, admission: &Admission, asked: &Asked) -> Resul
     let resource = policy.resource(admission.resource).ok_or(Code::ResourceNotFound)?;
     let (grant, granted, clear, limits) = match resource.share_type {
         ShareType::NotShared => return Err(not_shared(resource)),
-        ShareType::Unconditional => {
-            (None, ItemSet::first(resource.items.len()), policy.open_clear(admission.resource), resource.condition.limits)
-        }
+        ShareType::Unconditional => (
+            None,
+            ItemSet::first(resource.items.len()),
+            policy.open_clear(admission.resource),
+            resource.condition.limits,
+        ),
         ShareType::Conditional => {
             let wanted = Wanted { admission, asked: Some(asked) };
             let (ix, grant) = pick_grant(policy, resource, &wanted)?;
@@ -193,7 +196,8 @@ fn completed(limits: Limits, defaults: Limits) -> Limits {
 }
 
 fn purpose_of(policy: &Policy, purpose: Option<&str>) -> Result<PurposeIx, Refusal> {
-    let choices = || Fact::Choices(policy.purposes().iter().map(|purpose| purpose.code.as_str()).collect::<Vec<_>>().join(", "));
+    let choices =
+        || Fact::Choices(policy.purposes().iter().map(|purpose| purpose.code.as_str()).collect::<Vec<_>>().join(", "));
     match purpose {
         None => Err(Refusal::new(Code::PurposeMissing).with(choices())),
         Some(code) => policy.purpose_by_code(code).ok_or_else(|| Refusal::new(Code::PurposeUnknown).with(choices())),
@@ -249,7 +253,11 @@ enum Reached {
 }
 
 /// The grant with the lowest id that covers the call; grants are never merged.
-fn pick_grant<'p>(policy: &'p Policy, resource: &Resource, wanted: &Wanted<'_>) -> Result<(GrantIx, &'p Grant), Refusal> {
+fn pick_grant<'p>(
+    policy: &'p Policy,
+    resource: &Resource,
+    wanted: &Wanted<'_>,
+) -> Result<(GrantIx, &'p Grant), Refusal> {
     let mut furthest: Option<(Reached, &Grant)> = None;
     for (ix, grant) in policy.grants_of(wanted.admission.caller.party, wanted.admission.resource) {
         match covers(resource, grant, wanted) {
@@ -258,7 +266,10 @@ fn pick_grant<'p>(policy: &'p Policy, resource: &Resource, wanted: &Wanted<'_>) 
             Err(_) => {}
         }
     }
-    Err(furthest.map_or_else(|| grant_required(policy, resource), |(reached, grant)| explain(policy, resource, wanted, reached, grant)))
+    Err(furthest.map_or_else(
+        || grant_required(policy, resource),
+        |(reached, grant)| explain(policy, resource, wanted, reached, grant),
+    ))
 }
 
 fn covers(resource: &Resource, grant: &Grant, wanted: &Wanted<'_>) -> Result<(), Reached> {
@@ -304,18 +315,22 @@ fn explain(policy: &Policy, resource: &Resource, wanted: &Wanted<'_>, reached: R
     match reached {
         Reached::Standing(Code::GrantRequired) => grant_required(policy, resource),
         // A grant that was ended before its last day has no day to tell.
-        Reached::Standing(code @ Code::GrantExpired) if wanted.admission.today > grant.valid_until => refuse(code).with(Fact::On(grant.valid_until)),
+        Reached::Standing(code @ Code::GrantExpired) if wanted.admission.today > grant.valid_until => {
+            refuse(code).with(Fact::On(grant.valid_until))
+        }
         Reached::Standing(code) => refuse(code),
         Reached::Mode => {
             let modes = grant.modes.iter().map(Mode::as_str).collect::<Vec<_>>().join(", ");
             refuse(Code::GrantModeNotGranted).with(Fact::Choices(modes))
         }
         Reached::Purpose => {
-            let granted = grant.purposes.iter().filter_map(|ix| policy.purpose(*ix)).map(|purpose| purpose.code.as_str());
+            let granted =
+                grant.purposes.iter().filter_map(|ix| policy.purpose(*ix)).map(|purpose| purpose.code.as_str());
             refuse(Code::GrantPurposeMismatch).with(Fact::Choices(granted.collect::<Vec<_>>().join(", ")))
         }
         Reached::Fields => {
-            let named = wanted.asked.map(|asked| asked.fields.unwrap_or_default().union(&asked.key)).unwrap_or_default();
+            let named =
+                wanted.asked.map(|asked| asked.fields.unwrap_or_default().union(&asked.key)).unwrap_or_default();
             refuse(Code::GrantFieldNotGranted).with(Fact::Items(resource.codes_of(&named.difference(&grant.fields))))
         }
         Reached::RowScope => refuse(Code::GrantRowScope),

@@ -75,7 +75,11 @@ pub(crate) fn is_mobile(text: &str) -> bool {
 pub fn normalise_key(semantic: Option<Semantic>, text: &str) -> Cow<'_, str> {
     let key = fold(text);
     let capitals = matches!(semantic, Some(Semantic::CnId18 | Semantic::Uscc));
-    if capitals && key.bytes().any(|byte| byte.is_ascii_lowercase()) { Cow::Owned(key.to_ascii_uppercase()) } else { key }
+    if capitals && key.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        Cow::Owned(key.to_ascii_uppercase())
+    } else {
+        key
+    }
 }
 
 /// Whether a caller may send this value as key or claim for an item.
@@ -90,7 +94,8 @@ pub fn has_valid_form(semantic: Option<Semantic>, kind: ItemType, length: u32, v
     let value = normalise_key_of(semantic, kind, value);
     let chars = value.chars().count();
     if kind.is_number() || matches!(kind, ItemType::D) || semantic == Some(Semantic::BirthDate) {
-        let readable = if kind.is_number() { Decimal::parse(&value).is_some() } else { Moment::parse(&value).is_some() };
+        let readable =
+            if kind.is_number() { Decimal::parse(&value).is_some() } else { Moment::parse(&value).is_some() };
         return readable && chars <= NUMBER_CHARS_MAX;
     }
     let fits = (1..=VALUE_CHARS_MAX).contains(&chars) && (length == 0 || chars <= length as usize);

@@ -132,7 +132,8 @@ fn township_end(address: &str) -> Option<usize> {
             '街' if address.get(at..)?.starts_with("街道") => "街道".len(),
             _ => 0,
         };
-        let begins_name = before.is_none_or(|c: char| matches!(c, '省' | '市' | '县' | '区' | '州' | '盟' | '旗') || is_blank(c));
+        let begins_name =
+            before.is_none_or(|c: char| matches!(c, '省' | '市' | '县' | '区' | '州' | '盟' | '旗') || is_blank(c));
         let after = address.get(at + suffix..)?.chars().next();
         if suffix > 0 && !begins_name && !matches!(after, Some('市' | '县' | '区')) {
             return Some(at + suffix);
@@ -163,7 +164,10 @@ fn plate(value: &str, out: &mut String) -> Option<()> {
         let is_last = at + 1 == serial.len();
         c.is_ascii_alphanumeric() || (is_last && "挂学警港澳领使试超".contains(*c))
     };
-    let is_plate = is_ideograph(province) && city.is_ascii_uppercase() && (5..=6).contains(&serial.len()) && serial.iter().enumerate().all(is_serial);
+    let is_plate = is_ideograph(province)
+        && city.is_ascii_uppercase()
+        && (5..=6).contains(&serial.len())
+        && serial.iter().enumerate().all(is_serial);
     if !is_plate {
         return None;
     }
@@ -183,7 +187,9 @@ fn email(value: &str, out: &mut String) -> Option<()> {
     let email = fold(value);
     let (mailbox, domain) = email.split_once('@')?;
     let is_domain = domain.contains('.')
-        && domain.split('.').all(|label| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
+        && domain
+            .split('.')
+            .all(|label| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
     if !is_domain {
         return None;
     }

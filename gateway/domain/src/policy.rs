@@ -10,8 +10,8 @@ use std::fmt;
 use foldhash::fast::RandomState;
 
 use crate::catalogue::{Level, Mode, Modes, Resource, ShareType};
-use crate::grant::{Grant, GrantState, Limits};
 use crate::day::Day;
+use crate::grant::{Grant, GrantState, Limits};
 use crate::identifiers;
 use crate::ids::{GrantId, PartyKey, PurposeCode, ResourceCode, SystemId};
 use crate::items::{ITEMS_MAX, ItemSet};
@@ -197,25 +197,42 @@ impl Policy {
         check_parties(&parts, &mut errors);
         parts.resources.iter().for_each(|resource| check_resource(&parts, resource, &mut errors));
         parts.grants.sort_by(|a, b| a.id.cmp(&b.id));
-        let grants: Vec<Grant> = parts.grants.iter().filter_map(|terms| compile_grant(&parts, terms, &mut errors)).collect();
+        let grants: Vec<Grant> =
+            parts.grants.iter().filter_map(|terms| compile_grant(&parts, terms, &mut errors)).collect();
 
         let by_fingerprint = unique(
-            parts.systems.iter().zip(0..).flat_map(|(system, at)| system.fingerprints.iter().map(move |print| (*print, SystemIx(at)))),
+            parts
+                .systems
+                .iter()
+                .zip(0..)
+                .flat_map(|(system, at)| system.fingerprints.iter().map(move |print| (*print, SystemIx(at)))),
             |_| ("certificate fingerprint", String::from("(shared by two systems)")),
             &mut errors,
         );
         let by_purpose = unique(
-            parts.purposes.iter().zip(0..).map(|(purpose, at)| (Box::<str>::from(purpose.code.as_str()), PurposeIx(at))),
+            parts
+                .purposes
+                .iter()
+                .zip(0..)
+                .map(|(purpose, at)| (Box::<str>::from(purpose.code.as_str()), PurposeIx(at))),
             |code| ("purpose", code.to_string()),
             &mut errors,
         );
         let by_code = unique(
-            parts.resources.iter().zip(0..).map(|(resource, at)| (Box::<str>::from(resource.code.as_str()), ResourceIx(at))),
+            parts
+                .resources
+                .iter()
+                .zip(0..)
+                .map(|(resource, at)| (Box::<str>::from(resource.code.as_str()), ResourceIx(at))),
             |code| ("resource", code.to_string()),
             &mut errors,
         );
         // Counters live by grant id, so two grants may never share one.
-        unique(parts.grants.iter().map(|terms| (terms.id.clone(), ())), |id: &GrantId| ("grant", id.to_string()), &mut errors);
+        unique(
+            parts.grants.iter().map(|terms| (terms.id.clone(), ())),
+            |id: &GrantId| ("grant", id.to_string()),
+            &mut errors,
+        );
         let handlers = parts.parties.iter().map(|party| handlers_of(party, &mut errors)).collect();
         let mut by_party_resource: Map<_, Vec<GrantIx>> = Map::default();
         for (grant, at) in grants.iter().zip(0..) {
@@ -367,7 +384,10 @@ fn check_parties(parts: &PolicyParts, errors: &mut Vec<PolicyError>) {
     unique(keys, |key: &PartyKey| ("party", key.to_string()), errors);
     for party in &parts.parties {
         if !identifiers::is_uscc(&party.uscc) {
-            errors.push(PolicyError::Party { key: party.key.clone(), rule: "the 统一社会信用代码 has a wrong check digit or form (GB 32100)" });
+            errors.push(PolicyError::Party {
+                key: party.key.clone(),
+                rule: "the 统一社会信用代码 has a wrong check digit or form (GB 32100)",
+            });
         }
     }
     let ids = parts.systems.iter().map(|system| (system.id.clone(), ()));
@@ -414,7 +434,8 @@ fn clear_without_grant(resource: &Resource) -> ItemSet {
 
 fn compile_grant(parts: &PolicyParts, terms: &GrantTerms, errors: &mut Vec<PolicyError>) -> Option<Grant> {
     let before = errors.len();
-    let stands = terms.party.at() < parts.parties.len() && terms.purposes.iter().all(|purpose| purpose.at() < parts.purposes.len());
+    let stands = terms.party.at() < parts.parties.len()
+        && terms.purposes.iter().all(|purpose| purpose.at() < parts.purposes.len());
     let (Some(resource), true) = (parts.resources.get(terms.resource.at()), stands) else {
         errors.push(PolicyError::Dangling { kind: "grant", id: terms.id.to_string() });
         return None;
@@ -442,8 +463,13 @@ fn compile_grant(parts: &PolicyParts, terms: &GrantTerms, errors: &mut Vec<Polic
         return None;
     }
     let condition = &resource.condition;
-    let verify_only = if condition.verify_only { [Mode::Verify].into_iter().collect() } else { Mode::ALL.into_iter().collect::<Modes>() };
-    let by_level = resource.items_of(&terms.fields).filter(|(_, item)| item.level <= terms.clear_level).map(|(at, _)| at);
+    let verify_only = if condition.verify_only {
+        [Mode::Verify].into_iter().collect()
+    } else {
+        Mode::ALL.into_iter().collect::<Modes>()
+    };
+    let by_level =
+        resource.items_of(&terms.fields).filter(|(_, item)| item.level <= terms.clear_level).map(|(at, _)| at);
     let mut purposes: Vec<PurposeIx> = terms
         .purposes
         .iter()

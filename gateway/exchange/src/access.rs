@@ -18,8 +18,12 @@ const COVER_WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(2);
 impl Visit<'_> {
     /// `POST /v1/token`.
     pub(crate) async fn token(&self, template: &'static str, body: Incoming) -> Response<Reply> {
-        let content_type = self.head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let is_form = content_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"));
+        let content_type =
+            self.head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let is_form = content_type
+            .split(';')
+            .next()
+            .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"));
         let form = match self.read(body).await {
             Ok(form) => form,
             Err(refusal) => return self.refuse(template, None, refusal).await,
@@ -27,8 +31,13 @@ impl Visit<'_> {
         let snapshot = &self.view.snapshot;
         let is_valid = !snapshot.revocations.is_revoked(self.peer) && self.peer.is_current(self.now_s);
         let system = self.system.filter(|_| is_valid).and_then(|system| snapshot.policy.system(system));
-        let (status, json) =
-            token::answer(&snapshot.tokens, system.map(|system| system.id.as_str()), &self.peer.fingerprint, is_form.then_some(&form), self.now_s);
+        let (status, json) = token::answer(
+            &snapshot.tokens,
+            system.map(|system| system.id.as_str()),
+            &self.peer.fingerprint,
+            is_form.then_some(&form),
+            self.now_s,
+        );
         let (status, mut headers) = respond::begin_json(status, &self.request_id);
         headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
         self.send(template, (status, headers), Bytes::from(json))
@@ -53,7 +62,8 @@ impl Visit<'_> {
         let entry = self.reader().and_then(|caller| {
             let policy = &self.view.snapshot.policy;
             let resource = policy.resource_by_code(code).ok_or(Code::ResourceNotFound)?;
-            catalogue::entry(policy, caller.party, resource, self.today(), self.lang()).ok_or_else(|| Code::ResourceNotFound.into())
+            catalogue::entry(policy, caller.party, resource, self.today(), self.lang())
+                .ok_or_else(|| Code::ResourceNotFound.into())
         });
         self.read_answer(template, entry).await
     }

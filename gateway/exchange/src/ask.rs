@@ -59,7 +59,8 @@ impl VerifyAsk {
         let members = root(body)?;
         if members.iter().any(|(name, _)| name == "items") {
             let [(_, list)] = members.as_slice() else { return Err(schema(Fault::UnknownMember, "items")) };
-            let list: Vec<&RawValue> = serde_json::from_str(list.get()).map_err(|_| schema(Fault::BatchSize, "items"))?;
+            let list: Vec<&RawValue> =
+                serde_json::from_str(list.get()).map_err(|_| schema(Fault::BatchSize, "items"))?;
             if !(1..=BATCH_MAX).contains(&list.len()) {
                 return Err(schema(Fault::BatchSize, "items").with(Fact::Limit(BATCH_MAX as u64)));
             }
@@ -68,7 +69,9 @@ impl VerifyAsk {
                 verify_item(&members, resource).map_err(|refusal| refusal.with(Fact::Position(at)))
             };
             let items = list.iter().enumerate().map(parse_one).collect::<Result<Vec<_>, _>>()?;
-            let same_key = items.iter().all(|item| set_of(&item.key) == items.first().map(|first| set_of(&first.key)).unwrap_or_default());
+            let same_key = items
+                .iter()
+                .all(|item| set_of(&item.key) == items.first().map(|first| set_of(&first.key)).unwrap_or_default());
             if !same_key {
                 return Err(schema(Fault::BatchMixed, "items"));
             }
@@ -182,7 +185,8 @@ fn root(body: &[u8]) -> Result<Object<'_>, Refusal> {
 
 fn object<'m>(raw: &'m RawValue, member: &'static str) -> Result<Object<'m>, Refusal> {
     let Members(members) = serde_json::from_str(raw.get()).map_err(|_| schema(Fault::NotObject, member))?;
-    let repeated = members.iter().enumerate().any(|(at, (name, _))| members.iter().take(at).any(|(earlier, _)| earlier == name));
+    let repeated =
+        members.iter().enumerate().any(|(at, (name, _))| members.iter().take(at).any(|(earlier, _)| earlier == name));
     if repeated {
         return Err(schema(Fault::DuplicateMember, member));
     }
@@ -248,7 +252,8 @@ fn item_values(raw: &RawValue, resource: &Resource, member: &'static str) -> Res
         let value: String = serde_json::from_str(raw.get()).map_err(|_| place(Fault::NotText))?;
         let normal = identifiers::normalise_key(item.semantic, &value);
         if !identifiers::has_valid_form(item.semantic, item.kind, item.length, &normal) {
-            let has_check_digit = matches!(item.semantic, Some(sluice_domain::Semantic::CnId18 | sluice_domain::Semantic::Uscc));
+            let has_check_digit =
+                matches!(item.semantic, Some(sluice_domain::Semantic::CnId18 | sluice_domain::Semantic::Uscc));
             return Err(place(if has_check_digit { Fault::CheckDigit } else { Fault::ValueForm }));
         }
         values.push((at, value));
@@ -257,7 +262,8 @@ fn item_values(raw: &RawValue, resource: &Resource, member: &'static str) -> Res
 }
 
 fn fields(raw: &RawValue, resource: &Resource) -> Result<Option<ItemSet>, Refusal> {
-    let list: Option<Vec<Cow<'_, str>>> = serde_json::from_str(raw.get()).map_err(|_| schema(Fault::NotText, "fields"))?;
+    let list: Option<Vec<Cow<'_, str>>> =
+        serde_json::from_str(raw.get()).map_err(|_| schema(Fault::NotText, "fields"))?;
     let Some(list) = list else { return Ok(None) };
     if list.is_empty() {
         return Err(schema(Fault::NoFields, "fields"));

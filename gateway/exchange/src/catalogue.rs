@@ -4,7 +4,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sluice_domain::texts::{self, Lang};
-use sluice_domain::{Code, Day, Fact, Grant, GrantState, ItemSet, Limits, Mode, PartyIx, Policy, Refusal, Resource, ResourceIx, ShareType};
+use sluice_domain::{
+    Code, Day, Fact, Grant, GrantState, ItemSet, Limits, Mode, PartyIx, Policy, Refusal, Resource, ResourceIx,
+    ShareType,
+};
 
 use crate::access::bad_parameter;
 
@@ -81,7 +84,11 @@ impl Access {
     fn of(policy: &Policy, party: PartyIx, resource: ResourceIx, today: Day) -> Self {
         match policy.resource(resource).map(|resource| resource.share_type) {
             Some(ShareType::Unconditional) => Self::Open,
-            Some(ShareType::Conditional) if policy.grants_of(party, resource).any(|(_, grant)| is_live(grant, today)) => Self::Granted,
+            Some(ShareType::Conditional)
+                if policy.grants_of(party, resource).any(|(_, grant)| is_live(grant, today)) =>
+            {
+                Self::Granted
+            }
             Some(ShareType::Conditional) => Self::Apply,
             Some(ShareType::NotShared) | None => Self::Closed,
         }
@@ -107,7 +114,8 @@ impl Access {
                 };
             }
             Self::Apply => Refusal::new(Code::GrantRequired).with(Fact::Provider(provider)),
-            Self::Closed => Refusal::new(Code::ShareNotShared).with(Fact::LegalBasis(resource.legal_basis.clone().unwrap_or_default())),
+            Self::Closed => Refusal::new(Code::ShareNotShared)
+                .with(Fact::LegalBasis(resource.legal_basis.clone().unwrap_or_default())),
         };
         texts::problem(&refusal, lang).next_step
     }
@@ -126,7 +134,8 @@ pub(crate) fn list(policy: &Policy, party: PartyIx, today: Day, filter: &Filter)
     let has_more = kept.len() > limit;
     kept.truncate(limit);
     let next_cursor = kept.last().filter(|_| has_more).map(|(_, last)| URL_SAFE_NO_PAD.encode(last.code.as_str()));
-    let resources: Vec<Value> = kept.iter().map(|(ix, resource)| summary(policy, resource, Access::of(policy, party, *ix, today))).collect();
+    let resources: Vec<Value> =
+        kept.iter().map(|(ix, resource)| summary(policy, resource, Access::of(policy, party, *ix, today))).collect();
     json!({ "resources": resources, "next_cursor": next_cursor })
 }
 
@@ -204,7 +213,9 @@ fn purposes(policy: &Policy, resource: &Resource) -> Vec<Value> {
     (0..)
         .map(sluice_domain::PurposeIx)
         .zip(policy.purposes())
-        .filter(|(ix, _)| resource.share_type != ShareType::Conditional || allowed.is_none_or(|allowed| allowed.contains(ix)))
+        .filter(|(ix, _)| {
+            resource.share_type != ShareType::Conditional || allowed.is_none_or(|allowed| allowed.contains(ix))
+        })
         .map(|(_, purpose)| json!({ "code": purpose.code.as_str(), "name": purpose.name }))
         .collect()
 }

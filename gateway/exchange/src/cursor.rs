@@ -57,8 +57,11 @@ impl Cursors {
     /// `request.cursor`: not a cursor, of another query, or older than ten minutes.
     pub(crate) fn open(&self, bound: &Bound<'_>, text: &str, now_s: i64) -> Result<u32, Refusal> {
         let refuse = |fault| Refusal::fault(Code::RequestCursor, fault);
-        let bytes: [u8; PLAIN_BYTES + SEAL_BYTES] =
-            URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| refuse(Fault::CursorForm))?;
+        let bytes: [u8; PLAIN_BYTES + SEAL_BYTES] = URL_SAFE_NO_PAD
+            .decode(text)
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or_else(|| refuse(Fault::CursorForm))?;
         let (plain, seal) = bytes.split_at(PLAIN_BYTES);
         let expected = self.tag(bound, plain);
         let expected = expected.as_ref().get(..SEAL_BYTES).unwrap_or_default();

@@ -34,12 +34,17 @@ impl Visit<'_> {
 
     /// What is recorded of a call: only what the exchange itself knows to be true.
     pub(crate) fn entry_of(
-        &self, system: SystemIx, (template, mode): (&'static str, Mode), resource: Option<ResourceIx>, units: u32,
+        &self,
+        system: SystemIx,
+        (template, mode): (&'static str, Mode),
+        resource: Option<ResourceIx>,
+        units: u32,
     ) -> Entry<'_> {
         let facts = self.facts();
         let policy = &self.view.snapshot.policy;
         let party = self.party();
-        let handler = facts.handler.filter(|handler| party.is_some_and(|party| policy.handler_state(party, handler).is_some()));
+        let handler =
+            facts.handler.filter(|handler| party.is_some_and(|party| policy.handler_state(party, handler).is_some()));
         let purpose = facts.purpose.filter(|purpose| policy.purpose_by_code(purpose).is_some());
         let matter = facts.matter.ok().flatten().map(|matter| self.worker.tagger(self.today()).matter(matter));
         Entry {
@@ -59,7 +64,13 @@ impl Visit<'_> {
     }
 
     /// The same for a caller that was identified.
-    pub(crate) fn entry_for(&self, caller: Caller, call: (&'static str, Mode), resource: ResourceIx, units: u32) -> Entry<'_> {
+    pub(crate) fn entry_for(
+        &self,
+        caller: Caller,
+        call: (&'static str, Mode),
+        resource: ResourceIx,
+        units: u32,
+    ) -> Entry<'_> {
         self.entry_of(caller.system, call, Some(resource), units)
     }
 }
@@ -78,13 +89,15 @@ fn is_matter(text: &str) -> bool {
             continue;
         }
         let Some((digits, after)) = after.split_at_checked(2) else { return false };
-        let Some(decoded) = std::str::from_utf8(digits).ok().and_then(|digits| u8::from_str_radix(digits, 16).ok()) else {
+        let Some(decoded) = std::str::from_utf8(digits).ok().and_then(|digits| u8::from_str_radix(digits, 16).ok())
+        else {
             return false;
         };
         bytes.push(decoded);
         rest = after;
     }
-    std::str::from_utf8(&bytes).is_ok_and(|text| (1..=MATTER_CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control))
+    std::str::from_utf8(&bytes)
+        .is_ok_and(|text| (1..=MATTER_CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control))
 }
 
 #[cfg(test)]

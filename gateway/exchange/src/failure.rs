@@ -60,8 +60,12 @@ impl Visit<'_> {
             ProviderFault::Unreachable => Refusal::new(Code::ProviderUnreachable),
             ProviderFault::Timeout => Refusal::new(Code::ProviderTimeout),
             ProviderFault::BadAnswer(_) => Refusal::new(Code::ProviderBadAnswer),
-            ProviderFault::CircuitOpen { retry_after_s } => Refusal::new(Code::ProviderCircuitOpen).with(Fact::RetryAfterS(retry_after_s)),
-            ProviderFault::Busy { retry_after_s } => Refusal::new(Code::ExchangeOverloaded).with(Fact::RetryAfterS(retry_after_s)),
+            ProviderFault::CircuitOpen { retry_after_s } => {
+                Refusal::new(Code::ProviderCircuitOpen).with(Fact::RetryAfterS(retry_after_s))
+            }
+            ProviderFault::Busy { retry_after_s } => {
+                Refusal::new(Code::ExchangeOverloaded).with(Fact::RetryAfterS(retry_after_s))
+            }
         };
         Failure::Provider(Box::new(Unanswered { refusal: refusal.with(Fact::Provider(provider)), opened, run }))
     }

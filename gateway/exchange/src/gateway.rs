@@ -190,7 +190,11 @@ impl Watch {
             Check {
                 name: "policy",
                 is_ready: !is_stale,
-                detail: if is_stale { String::from("stale: a revocation list is past its next update") } else { format!("revision {}", snapshot.policy.revision()) },
+                detail: if is_stale {
+                    String::from("stale: a revocation list is past its next update")
+                } else {
+                    format!("revision {}", snapshot.policy.revision())
+                },
             },
         ]
     }
@@ -249,7 +253,10 @@ impl Keeper {
 fn keep(mut usage: Usage, file: &std::path::Path, ledger: &Ledger, stop: &(Mutex<bool>, Condvar)) {
     let mut is_last = false;
     loop {
-        let saved = usage.advance(ledger).map_err(|error| error.to_string()).and_then(|()| usage.save(file).map_err(|error| error.to_string()));
+        let saved = usage
+            .advance(ledger)
+            .map_err(|error| error.to_string())
+            .and_then(|()| usage.save(file).map_err(|error| error.to_string()));
         if let Err(error) = saved {
             tracing::warn!(%error, "the usage file was not written; a restart will count from the ledger");
         }

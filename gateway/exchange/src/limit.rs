@@ -122,7 +122,8 @@ impl Counter {
             Err(left) => {
                 let limit = limits.per_day.unwrap_or_default();
                 standing.day = Some((limit, left, reset_s));
-                let refusal = Refusal::new(Code::LimitQuota).with(Fact::Limit(limit.into())).with(Fact::RetryAfterS(reset_s));
+                let refusal =
+                    Refusal::new(Code::LimitQuota).with(Fact::Limit(limit.into())).with(Fact::RetryAfterS(reset_s));
                 return Err(Box::new(Exceeded { refusal, standing }));
             }
         }
@@ -135,7 +136,9 @@ impl Counter {
             Err(wait_s) => {
                 self.day.give_back(today, units.get());
                 standing.second = Some((rate.per_second.get(), 0));
-                let refusal = Refusal::new(Code::LimitRate).with(Fact::Limit(rate.per_second.get().into())).with(Fact::RetryAfterS(wait_s));
+                let refusal = Refusal::new(Code::LimitRate)
+                    .with(Fact::Limit(rate.per_second.get().into()))
+                    .with(Fact::RetryAfterS(wait_s));
                 Err(Box::new(Exceeded { refusal, standing }))
             }
         }
@@ -207,7 +210,9 @@ impl RefusalQuota {
     /// `limit.refusals` when this second's are used up.
     pub(crate) fn take(&self) -> Result<(), Refusal> {
         self.rate.take(NonZeroU32::MIN).map(drop).map_err(|wait_s| {
-            Refusal::new(Code::LimitRefusals).with(Fact::Limit(self.rate.per_second.get().into())).with(Fact::RetryAfterS(wait_s))
+            Refusal::new(Code::LimitRefusals)
+                .with(Fact::Limit(self.rate.per_second.get().into()))
+                .with(Fact::RetryAfterS(wait_s))
         })
     }
 }
@@ -262,7 +267,9 @@ mod tests {
         let limits = limits(None, Some(1_000));
         let counter = counter(&limits);
         let taken: u32 = std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..4).map(|_| scope.spawn(|| (0..500).filter(|_| counter.take(&limits, 1, NOON_S).is_ok()).count())).collect();
+            let workers: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| (0..500).filter(|_| counter.take(&limits, 1, NOON_S).is_ok()).count()))
+                .collect();
             workers.into_iter().map(|worker| u32::try_from(worker.join().unwrap()).unwrap()).sum()
         });
         assert_eq!(taken, 1_000);

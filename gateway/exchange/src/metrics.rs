@@ -83,7 +83,12 @@ fn requests(page: &mut Page, figures: &Figures) {
         page.histogram(name, help, (&DURATION_BOUNDS_US, &of.counts), of.sum_us);
     };
     histogram(page, "sluice_http_request_duration_seconds", "From head to the end of the answer.", &figures.duration);
-    histogram(page, "sluice_gateway_overhead_seconds", "The same without the wait for the provider.", &figures.overhead);
+    histogram(
+        page,
+        "sluice_gateway_overhead_seconds",
+        "The same without the wait for the provider.",
+        &figures.overhead,
+    );
     histogram(page, "sluice_upstream_request_duration_seconds", "Wait for the provider.", &figures.upstream);
     let (hits, misses, entries) = figures.token_cache;
     page.single(("sluice_jwt_cache_hits_total", "counter"), "Tokens found verified.", hits);
@@ -95,7 +100,9 @@ fn requests(page: &mut Page, figures: &Figures) {
 /// The same counts by what operators alert on.
 fn decisions(page: &mut Page, figures: &Figures) {
     let mut by_outcome: BTreeMap<&str, u64> = BTreeMap::new();
-    for (labels, count) in figures.requests.iter().filter(|(labels, _)| labels.route.starts_with("/v1/resources/{code}/")) {
+    for (labels, count) in
+        figures.requests.iter().filter(|(labels, _)| labels.route.starts_with("/v1/resources/{code}/"))
+    {
         *by_outcome.entry(labels.outcome).or_default() += count;
     }
     let of = |prefixes: &'static [&'static str]| {
@@ -110,7 +117,8 @@ fn decisions(page: &mut Page, figures: &Figures) {
     page.head(name, "counter", "Decided calls on resources: permitted, or refused for a reason.");
     let permitted: u64 = of(&["ok", "provider."]).map(|(_, count)| count).sum();
     page.line(name, &[("decision", "permit"), ("reason", "")], permitted);
-    for (outcome, count) in of(&["party.", "purpose.", "handler.", "resource.", "share.", "mode.", "matter.", "grant."]) {
+    for (outcome, count) in of(&["party.", "purpose.", "handler.", "resource.", "share.", "mode.", "matter.", "grant."])
+    {
         page.line(name, &[("decision", "deny"), ("reason", outcome)], count);
     }
     let name = "sluice_ratelimit_rejected_total";
@@ -126,7 +134,11 @@ fn transport(page: &mut Page, workers: &[Transport]) {
     page.head(name, "gauge", "Open connections of the data listener.");
     page.line(name, &[("listener", "data"), ("proto", "http/1.1")], sum(|worker| worker.active_http1));
     page.line(name, &[("listener", "data"), ("proto", "h2")], sum(|worker| worker.active_http2));
-    page.single(("sluice_connections_accepted_total", "counter"), "Accepted TCP connections.", sum(|worker| worker.accepted));
+    page.single(
+        ("sluice_connections_accepted_total", "counter"),
+        "Accepted TCP connections.",
+        sum(|worker| worker.accepted),
+    );
     page.single(("sluice_requests_in_flight", "gauge"), "Requests being answered.", sum(|worker| worker.in_flight));
     let name = "sluice_tls_handshake_failures_total";
     page.head(name, "counter", "Failed TLS handshakes by reason.");
@@ -149,9 +161,19 @@ fn transport(page: &mut Page, workers: &[Transport]) {
         })
     };
     let (counts, sum_us) = histogram(|worker| &worker.handshake);
-    page.histogram("sluice_tls_handshake_duration_seconds", "Successful TLS handshakes.", (&LATENCY_BOUNDS_US, &counts), sum_us);
+    page.histogram(
+        "sluice_tls_handshake_duration_seconds",
+        "Successful TLS handshakes.",
+        (&LATENCY_BOUNDS_US, &counts),
+        sum_us,
+    );
     let (counts, sum_us) = histogram(|worker| &worker.upstream_connect);
-    page.histogram("sluice_upstream_connect_duration_seconds", "Connections made to providers.", (&LATENCY_BOUNDS_US, &counts), sum_us);
+    page.histogram(
+        "sluice_upstream_connect_duration_seconds",
+        "Connections made to providers.",
+        (&LATENCY_BOUNDS_US, &counts),
+        sum_us,
+    );
     page.single(("sluice_task_panics_total", "counter"), "Tasks that panicked.", sum(|worker| worker.task_panics));
 }
 
@@ -167,10 +189,17 @@ fn ledger(page: &mut Page, metrics: &Metrics, state: State) {
         "When the last checkpoint was stored.",
         seconds(metrics.last_checkpoint_us),
     );
-    page.histogram("sluice_ledger_fsync_duration_seconds", "fdatasync of the log.", (&FSYNC_BOUNDS_US, &metrics.fsync_counts), metrics.fsync_sum_us);
+    page.histogram(
+        "sluice_ledger_fsync_duration_seconds",
+        "fdatasync of the log.",
+        (&FSYNC_BOUNDS_US, &metrics.fsync_counts),
+        metrics.fsync_sum_us,
+    );
     let name = "sluice_ledger_state";
     page.head(name, "gauge", "State of the ledger; 1 at the current one.");
-    for (of, label) in [(State::Ok, "ok"), (State::Low, "low"), (State::Closed, "closed"), (State::Poisoned, "poisoned")] {
+    for (of, label) in
+        [(State::Ok, "ok"), (State::Low, "low"), (State::Closed, "closed"), (State::Poisoned, "poisoned")]
+    {
         page.line(name, &[("state", label)], u8::from(of == state));
     }
 }
@@ -181,7 +210,8 @@ mod tests {
 
     #[test]
     fn microseconds_are_written_as_seconds_without_rounding() {
-        for (micros, text) in [(0, "0"), (500, "0.0005"), (1_000_000, "1"), (1_234_567, "1.234567"), (10_000_000, "10")] {
+        for (micros, text) in [(0, "0"), (500, "0.0005"), (1_000_000, "1"), (1_234_567, "1.234567"), (10_000_000, "10")]
+        {
             assert_eq!(seconds(micros), text);
         }
     }
@@ -190,7 +220,13 @@ mod tests {
     fn a_histogram_is_cumulative_and_ends_with_its_count() {
         let mut page = Page(String::new());
         page.histogram("x_seconds", "X.", (&[1_000, 2_000], &[1, 2, 3]), 5_000);
-        for line in ["x_seconds_bucket{le=\"0.001\"} 1", "x_seconds_bucket{le=\"0.002\"} 3", "x_seconds_bucket{le=\"+Inf\"} 6", "x_seconds_sum 0.005", "x_seconds_count 6"] {
+        for line in [
+            "x_seconds_bucket{le=\"0.001\"} 1",
+            "x_seconds_bucket{le=\"0.002\"} 3",
+            "x_seconds_bucket{le=\"+Inf\"} 6",
+            "x_seconds_sum 0.005",
+            "x_seconds_count 6",
+        ] {
             assert!(page.0.lines().any(|each| each == line), "{line}\n{}", page.0);
         }
     }

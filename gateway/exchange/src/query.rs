@@ -65,7 +65,13 @@ impl Visit<'_> {
         self.worker.recorder().found(access, &found, epoch, self.deadline()).await
     }
 
-    async fn fetch(&self, permit: &Permit, resource: &Resource, ask: &QueryAsk, page: Page) -> Result<Fetched, ProviderFault> {
+    async fn fetch(
+        &self,
+        permit: &Permit,
+        resource: &Resource,
+        ask: &QueryAsk,
+        page: Page,
+    ) -> Result<Fetched, ProviderFault> {
         let (adapter, _) = self.view.adapter(permit.resource()).ok_or(ProviderFault::Unreachable)?;
         let key = borrowed(&ask.filter);
         let request_id = self.request_id.to_string();

@@ -11,8 +11,8 @@ use std::time::Instant;
 use http::Method;
 use sluice_domain::{Code, Permit, ResourceIx, ShareType, SystemIx};
 use sluice_ledger::record::{
-    Access, Decision, Method as RecordedMethod, Outcome, SUBJECTS_INLINE_MAX, SUBJECTS_PER_RECORD_MAX, SubjectTag, SubjectTags,
-    Subjects, TagList,
+    Access, Decision, Method as RecordedMethod, Outcome, SUBJECTS_INLINE_MAX, SUBJECTS_PER_RECORD_MAX, SubjectTag,
+    SubjectTags, Subjects, TagList,
 };
 use sluice_ledger::{Appender, Closed, Drive, Ledger, Pending, RequestKey};
 use sluice_transport::Peer;
@@ -142,7 +142,12 @@ impl Recorder {
         Ok(Opening { access, rest })
     }
 
-    fn continue_with(&self, access: RequestKey, tags: &[SubjectTag], (key_epoch, total): (u16, u32)) -> Result<Vec<Pending>, Closed> {
+    fn continue_with(
+        &self,
+        access: RequestKey,
+        tags: &[SubjectTag],
+        (key_epoch, total): (u16, u32),
+    ) -> Result<Vec<Pending>, Closed> {
         let append = |(part, tags): (u32, &[SubjectTag])| {
             self.append(|key, out| {
                 let subjects = SubjectTags { key_epoch, total, part, tags: TagList::Given(tags) };
@@ -157,7 +162,11 @@ impl Recorder {
     /// # Errors
     /// When the ledger takes no records: nothing is disclosed then.
     pub(crate) async fn found(
-        &self, access: RequestKey, subjects: &[Tag], epoch: u16, deadline: Instant,
+        &self,
+        access: RequestKey,
+        subjects: &[Tag],
+        epoch: u16,
+        deadline: Instant,
     ) -> Result<(), Closed> {
         let tags = tags_of(subjects);
         let total = u32::try_from(tags.len()).unwrap_or(u32::MAX);
@@ -191,7 +200,11 @@ impl Recorder {
     }
 
     fn encode_access(
-        &self, entry: &Entry<'_>, verdict: &Verdict<'_>, (key, subjects): (RequestKey, SubjectTags<'_>), out: &mut Vec<u8>,
+        &self,
+        entry: &Entry<'_>,
+        verdict: &Verdict<'_>,
+        (key, subjects): (RequestKey, SubjectTags<'_>),
+        out: &mut Vec<u8>,
     ) {
         let policy = &entry.view.snapshot.policy;
         let system = policy.system(entry.system);
@@ -225,7 +238,8 @@ impl Recorder {
             method: RecordedMethod::from_name(entry.method.as_str()),
             path_template: entry.template,
             resource_id_tag: None,
-            level: resource.map_or(0, |resource| if fields.is_empty() { 0 } else { resource.highest_level(fields).grade() }),
+            level: resource
+                .map_or(0, |resource| if fields.is_empty() { 0 } else { resource.highest_level(fields).grade() }),
             categories: 0,
             subjects,
             purpose: entry.purpose,

@@ -137,7 +137,10 @@ mod tests {
         limits(&mut headers, &Standing { second: Some((5, 4)), day: Some((2000, 1, 60)) });
         assert_eq!(headers[RATE_LIMIT_POLICY], "\"second\";q=5;w=1, \"day\";q=2000;w=86400");
         assert_eq!(headers[RATE_LIMIT], "\"second\";r=4;t=1, \"day\";r=1;t=60");
-        assert_eq!((&headers[X_LIMIT], &headers[X_REMAINING], &headers[X_RESET]), (&"2000".parse().unwrap(), &"1".parse().unwrap(), &"60".parse().unwrap()));
+        assert_eq!(
+            (&headers[X_LIMIT], &headers[X_REMAINING], &headers[X_RESET]),
+            (&"2000".parse().unwrap(), &"1".parse().unwrap(), &"60".parse().unwrap())
+        );
         let mut none = HeaderMap::new();
         limits(&mut none, &Standing::default());
         assert!(none.is_empty());

@@ -33,7 +33,13 @@ pub(crate) struct Admitted<'a> {
 
 impl Visit<'_> {
     /// Answers a verify or query call.
-    pub(crate) async fn service(&self, code: &str, mode: Mode, template: &'static str, body: Incoming) -> Response<Reply> {
+    pub(crate) async fn service(
+        &self,
+        code: &str,
+        mode: Mode,
+        template: &'static str,
+        body: Incoming,
+    ) -> Response<Reply> {
         let failure = match self.exchange(code, (template, mode), body).await {
             Ok(response) => return response,
             Err(failure) => failure,
@@ -58,7 +64,12 @@ impl Visit<'_> {
         }
     }
 
-    async fn exchange(&self, code: &str, call: (&'static str, Mode), body: Incoming) -> Result<Response<Reply>, Failure> {
+    async fn exchange(
+        &self,
+        code: &str,
+        call: (&'static str, Mode),
+        body: Incoming,
+    ) -> Result<Response<Reply>, Failure> {
         let policy = &self.view.snapshot.policy;
         let caller = self.identify()?;
         let facts = self.facts();
@@ -106,7 +117,11 @@ impl Visit<'_> {
     }
 
     /// Tags of the people that a request names.
-    pub(crate) fn subjects<'v>(&self, resource: &Resource, values: impl Iterator<Item = &'v (usize, String)>) -> Vec<Tag> {
+    pub(crate) fn subjects<'v>(
+        &self,
+        resource: &Resource,
+        values: impl Iterator<Item = &'v (usize, String)>,
+    ) -> Vec<Tag> {
         let mut tagger = self.worker.tagger(self.today());
         let mut tags: Vec<Tag> = Vec::new();
         let mut seen = std::collections::HashSet::with_hasher(foldhash::fast::RandomState::default());
@@ -124,7 +139,11 @@ impl Visit<'_> {
 
     /// Appends the access record; from here on the call has an outcome, whatever happens.
     pub(crate) fn record(
-        &self, admitted: &Admitted<'_>, permit: &Permit, (standing, units): (Standing, u32), subjects: &[Tag],
+        &self,
+        admitted: &Admitted<'_>,
+        permit: &Permit,
+        (standing, units): (Standing, u32),
+        subjects: &[Tag],
     ) -> Result<(Opening, Run), Failure> {
         let entry = self.entry_for(admitted.caller, admitted.call, permit.resource(), units);
         let is_selection = permit.grant().is_none() && self.is_first_use(permit);
@@ -145,7 +164,12 @@ impl Visit<'_> {
         self.worker.shared.selections.note(self.party_key(), code)
     }
 
-    pub(crate) fn ask<'a>(&'a self, resource: &'a Resource, key: &'a [(usize, &'a str)], request_id: &'a str) -> Ask<'a> {
+    pub(crate) fn ask<'a>(
+        &'a self,
+        resource: &'a Resource,
+        key: &'a [(usize, &'a str)],
+        request_id: &'a str,
+    ) -> Ask<'a> {
         Ask {
             resource,
             key,
@@ -159,7 +183,13 @@ impl Visit<'_> {
         }
     }
 
-    pub(crate) fn answered(&self, mut run: Run, (opened, body): (Opened, Body), as_of: &str, masked: Option<&str>) -> Response<Reply> {
+    pub(crate) fn answered(
+        &self,
+        mut run: Run,
+        (opened, body): (Opened, Body),
+        as_of: &str,
+        masked: Option<&str>,
+    ) -> Response<Reply> {
         let (status, mut headers) = respond::begin_json(StatusCode::OK, &self.request_id);
         respond::insert(&mut headers, respond::AS_OF, as_of);
         if let Some(masked) = masked.filter(|masked| !masked.is_empty()) {

@@ -68,7 +68,8 @@ impl View {
     }
 
     fn adapter_of(&self, binding: &Arc<dyn Binding>) -> Option<Rc<dyn Adapter>> {
-        let same = |(ours, _): &(&Option<Arc<dyn Binding>>, _)| ours.as_ref().is_some_and(|ours| Arc::ptr_eq(ours, binding));
+        let same =
+            |(ours, _): &(&Option<Arc<dyn Binding>>, _)| ours.as_ref().is_some_and(|ours| Arc::ptr_eq(ours, binding));
         self.snapshot.bindings.iter().zip(&self.adapters).find(same)?.1.clone()
     }
 

@@ -20,7 +20,8 @@ pub struct TagKey(hkdf::Prk);
 impl TagKey {
     /// From at least 32 secret bytes.
     pub fn new(secret: &[u8]) -> Option<Self> {
-        (secret.len() >= 32).then(|| Self(hkdf::Salt::new(hkdf::HKDF_SHA256, b"sluice subject tags v1").extract(secret)))
+        (secret.len() >= 32)
+            .then(|| Self(hkdf::Salt::new(hkdf::HKDF_SHA256, b"sluice subject tags v1").extract(secret)))
     }
 
     /// 32 bytes for one purpose, which no other purpose can derive.
@@ -97,7 +98,9 @@ impl Tagger {
 }
 
 fn keys(master: &TagKey, epoch: u16) -> (hmac::Key, hmac::Key) {
-    let key = |purpose: &str| hmac::Key::new(hmac::HMAC_SHA256, &master.derive(format!("{purpose} epoch {epoch}").as_bytes()));
+    let key = |purpose: &str| {
+        hmac::Key::new(hmac::HMAC_SHA256, &master.derive(format!("{purpose} epoch {epoch}").as_bytes()))
+    };
     (key("subjects"), key("matters"))
 }
 

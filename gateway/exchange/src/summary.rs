@@ -8,8 +8,8 @@ use std::rc::Rc;
 
 use foldhash::fast::RandomState;
 use sluice_domain::Code;
-use sluice_ledger::record::RejectSummary;
 use sluice_ledger::Ledger;
+use sluice_ledger::record::RejectSummary;
 
 use crate::record::Recorder;
 

@@ -9,8 +9,8 @@ use foldhash::fast::RandomState;
 
 /// Upper bounds of the duration histograms in microseconds: OpenTelemetry's, and three below for a gateway.
 pub(crate) const DURATION_BOUNDS_US: [u64; 17] = [
-    500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 75_000, 100_000, 250_000, 500_000, 750_000, 1_000_000, 2_500_000, 5_000_000,
-    7_500_000, 10_000_000,
+    500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 75_000, 100_000, 250_000, 500_000, 750_000, 1_000_000, 2_500_000,
+    5_000_000, 7_500_000, 10_000_000,
 ];
 
 /// A duration histogram.

@@ -69,7 +69,11 @@ impl Usage {
         }
         if self.day == Some(day) {
             let count = if access.grant.is_empty() {
-                self.open.entry(access.consumer_party.to_owned()).or_default().entry(access.resource.to_owned()).or_default()
+                self.open
+                    .entry(access.consumer_party.to_owned())
+                    .or_default()
+                    .entry(access.resource.to_owned())
+                    .or_default()
             } else {
                 self.by_grant.entry(access.grant.to_owned()).or_default()
             };

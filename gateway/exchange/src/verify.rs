@@ -46,7 +46,12 @@ impl Visit<'_> {
     }
 
     /// Verdicts for every item, in order; a few calls to the provider at a time.
-    async fn judge_all(&self, permit: &Permit, resource: &Resource, items: &[VerifyItem]) -> Result<Vec<Judged>, ProviderFault> {
+    async fn judge_all(
+        &self,
+        permit: &Permit,
+        resource: &Resource,
+        items: &[VerifyItem],
+    ) -> Result<Vec<Judged>, ProviderFault> {
         if let [item] = items {
             return Ok(vec![self.judge(permit, resource, item).await?]);
         }

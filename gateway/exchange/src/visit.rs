@@ -124,7 +124,12 @@ impl<'v> Visit<'v> {
     }
 
     /// Refuses: recorded one by one where a registered system called a resource, counted otherwise.
-    pub(crate) async fn refuse(&self, template: &'static str, call: Option<(&str, Mode)>, refusal: Refusal) -> Response<Reply> {
+    pub(crate) async fn refuse(
+        &self,
+        template: &'static str,
+        call: Option<(&str, Mode)>,
+        refusal: Refusal,
+    ) -> Response<Reply> {
         let (Some(system), Some((code, mode))) = (self.system, call) else {
             self.worker.summaries.note(refusal.code, &self.peer.fingerprint);
             return self.refused(template, &refusal, &Beside::default());
@@ -135,7 +140,12 @@ impl<'v> Visit<'v> {
     }
 
     /// Refuses a call of a registered system; the refusal leaves only when its record is durable.
-    pub(crate) async fn refuse_recorded(&self, entry: &Entry<'_>, refusal: Refusal, standing: Option<Standing>) -> Response<Reply> {
+    pub(crate) async fn refuse_recorded(
+        &self,
+        entry: &Entry<'_>,
+        refusal: Refusal,
+        standing: Option<Standing>,
+    ) -> Response<Reply> {
         let template = entry.template;
         let quota = self.view.refusal_quota(entry.system, &self.worker.shared.refusals);
         if let Err(beyond) = quota.take() {
@@ -148,9 +158,7 @@ impl<'v> Visit<'v> {
             Err(closed) => Err(closed),
         };
         match opened {
-            Ok(opened) => {
-                self.refused(template, &refusal, &Beside { durable: Some(*opened.durable()), standing })
-            }
+            Ok(opened) => self.refused(template, &refusal, &Beside { durable: Some(*opened.durable()), standing }),
             Err(_) => self.refused(template, &Code::LedgerUnavailable.into(), &Beside::default()),
         }
     }
@@ -185,7 +193,12 @@ impl<'v> Visit<'v> {
         self.send(template, (status, headers), json.into())
     }
 
-    pub(crate) fn send(&self, template: &'static str, (status, headers): (StatusCode, HeaderMap), body: Bytes) -> Response<Reply> {
+    pub(crate) fn send(
+        &self,
+        template: &'static str,
+        (status, headers): (StatusCode, HeaderMap),
+        body: Bytes,
+    ) -> Response<Reply> {
         let mut on_end = self.on_end(template, None);
         on_end.status = status.as_u16();
         on_end.bytes = body.len() as u64;

@@ -25,9 +25,7 @@ impl Wake for Unpark {
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let dir = arguments.next().ok_or("append_cost DIR [RECORDS]")?;
-    let records: usize = arguments
-        .next()
-        .map_or(Ok(200_000), |count| count.parse())?;
+    let records: usize = arguments.next().map_or(Ok(200_000), |count| count.parse())?;
     let (ledger, _) = Ledger::open(&Options::new(dir, "bench.example/ledger"))?;
     let appender = ledger.appender(0).ok_or("the worker is taken")?;
     let mut drive = pin!(appender.drive());
@@ -89,11 +87,7 @@ fn cpu_ns() -> Result<BTreeMap<String, u64>, Box<dyn Error>> {
 
 fn access(key: RequestKey) -> Access<'static> {
     Access {
-        head: Head {
-            wall_us: 1_700_000_000_000_000,
-            mono_us: 5,
-            key,
-        },
+        head: Head { wall_us: 1_700_000_000_000_000, mono_us: 5, key },
         consumer_party: "rs",
         consumer_system: "rs.main",
         handler: "H-0007",

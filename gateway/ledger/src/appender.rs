@@ -83,15 +83,8 @@ enum Slot {
 
 impl Appender {
     pub(crate) fn new(shared: Arc<Shared>, lane: Arc<Lane>) -> Self {
-        let local = Local {
-            next_ctr: lane.next_ctr(),
-            ..Local::default()
-        };
-        Self {
-            shared,
-            lane,
-            local: Rc::new(RefCell::new(local)),
-        }
+        let local = Local { next_ctr: lane.next_ctr(), ..Local::default() };
+        Self { shared, lane, local: Rc::new(RefCell::new(local)) }
     }
 
     /// Appends a record that somebody waits for. `write` gets the record's key and must only append its CBOR.
@@ -108,45 +101,29 @@ impl Appender {
     ///
     /// # Errors
     /// As `append`.
-    pub fn append_trailing(
-        &self,
-        write: impl FnOnce(RequestKey, &mut Vec<u8>),
-    ) -> Result<Pending, Closed> {
+    pub fn append_trailing(&self, write: impl FnOnce(RequestKey, &mut Vec<u8>)) -> Result<Pending, Closed> {
         self.append_as(Urgency::Trailing, write)
     }
 
-    fn append_as(
-        &self,
-        urgency: Urgency,
-        write: impl FnOnce(RequestKey, &mut Vec<u8>),
-    ) -> Result<Pending, Closed> {
+    fn append_as(&self, urgency: Urgency, write: impl FnOnce(RequestKey, &mut Vec<u8>)) -> Result<Pending, Closed> {
         self.shared.gate.check()?;
         let mut local = self.local.borrow_mut();
         let local = &mut *local;
         let key = self.shared.key(self.lane.worker, local.next_ctr);
         let leaf_hash = encode_leaf(&self.shared, key, &mut local.scratch, write)?;
         let cbor = local.scratch.get(PREFIX_BYTES..).unwrap_or_default();
-        self.lane
-            .push(key.ctr, cbor, leaf_hash, (urgency, self.shared.backlog))?;
+        self.lane.push(key.ctr, cbor, leaf_hash, (urgency, self.shared.backlog))?;
         local.next_ctr += 1;
         let slot = local.occupy();
         local.in_flight.push_back((key.ctr, slot));
         self.shared.wake_writer(urgency);
-        Ok(Pending {
-            local: Rc::clone(&self.local),
-            slot,
-            key,
-            leaf_hash,
-        })
+        Ok(Pending { local: Rc::clone(&self.local), slot, key, leaf_hash })
     }
 
     /// The one task per worker that hears of finished batches. Spawn it beside the worker's requests; it ends
     /// when the ledger has stopped. Without it no `Pending` of this worker completes.
     pub fn drive(&self) -> Drive {
-        Drive {
-            lane: Arc::clone(&self.lane),
-            local: Rc::clone(&self.local),
-        }
+        Drive { lane: Arc::clone(&self.lane), local: Rc::clone(&self.local) }
     }
 }
 
@@ -170,11 +147,7 @@ pub(crate) fn encode_leaf(
     write(key, scratch);
     let is_whole = matches!(scratch.split_first_chunk::<PREFIX_BYTES>(), Some(([LEAF_PREFIX, kept @ ..], cbor))
         if *kept == salt && !cbor.is_empty() && cbor.len() <= CBOR_BYTES_MAX);
-    if is_whole {
-        Ok(sha256(scratch))
-    } else {
-        Err(Closed::BadRecord)
-    }
+    if is_whole { Ok(sha256(scratch)) } else { Err(Closed::BadRecord) }
 }
 
 /// The record part of what `encode_leaf` left.
@@ -209,16 +182,9 @@ impl Local {
         let mut runs = std::mem::take(&mut self.runs);
         for run in &runs {
             let end = run.first_ctr + run.count;
-            while let Some((ctr, slot)) = self
-                .in_flight
-                .front()
-                .copied()
-                .filter(|(ctr, _)| *ctr < end)
-            {
+            while let Some((ctr, slot)) = self.in_flight.front().copied().filter(|(ctr, _)| *ctr < end) {
                 self.in_flight.pop_front();
-                let index = run
-                    .first_index
-                    .map(|first| first + ctr.saturating_sub(run.first_ctr));
+                let index = run.first_index.map(|first| first + ctr.saturating_sub(run.first_ctr));
                 match self.set(slot, Slot::Done(index)) {
                     Slot::Waiting(Some(waker)) => self.woken.push(waker),
                     Slot::Abandoned => self.release(slot),
@@ -255,14 +221,9 @@ impl Future for Pending {
         let _replaced;
         let mut local = self.local.borrow_mut();
         match local.slots.get_mut(self.slot as usize) {
-            Some(Slot::Done(index)) => {
-                Poll::Ready(index.map(|index| Durable::new(index, self.leaf_hash)))
-            }
+            Some(Slot::Done(index)) => Poll::Ready(index.map(|index| Durable::new(index, self.leaf_hash))),
             Some(Slot::Waiting(waker)) => {
-                if !waker
-                    .as_ref()
-                    .is_some_and(|known| known.will_wake(context.waker()))
-                {
+                if !waker.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
                     _replaced = waker.replace(context.waker().clone());
                 }
                 Poll::Pending
@@ -294,9 +255,7 @@ impl Future for Drive {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         loop {
-            let collected = self
-                .lane
-                .collect(&mut self.local.borrow_mut().runs, context.waker());
+            let collected = self.lane.collect(&mut self.local.borrow_mut().runs, context.waker());
             match collected {
                 Collected::None => return Poll::Pending,
                 Collected::Ended => return Poll::Ready(()),

@@ -80,13 +80,7 @@ pub(crate) struct Walk<'s> {
 impl<'s> Walk<'s> {
     pub(crate) fn from(storage: &'s dyn Storage, at: Place) -> io::Result<Self> {
         let file = storage.open(&segment::path(at.segment), false)?;
-        Ok(Self {
-            storage,
-            end: file.len()?,
-            file: Some(file),
-            at,
-            frame: Vec::new(),
-        })
+        Ok(Self { storage, end: file.len()?, file: Some(file), at, frame: Vec::new() })
     }
 
     /// Header of the frame that stands here, without its body; moves to the next segment where one ends.
@@ -116,10 +110,7 @@ impl<'s> Walk<'s> {
         }
         self.end = file.len()?;
         self.file = Some(file);
-        self.at = Place {
-            segment: number,
-            offset: FIRST_FRAME,
-        };
+        self.at = Place { segment: number, offset: FIRST_FRAME };
         Ok(true)
     }
 
@@ -130,17 +121,11 @@ impl<'s> Walk<'s> {
                 Ok(header) => header,
                 Err(FrameFault::Blank) => return Ok(None),
                 Err(_) => {
-                    return Err(ReadError::Damaged {
-                        index,
-                        what: "frame header",
-                    });
+                    return Err(ReadError::Damaged { index, what: "frame header" });
                 }
             };
             if index < header.first_index {
-                return Err(ReadError::Damaged {
-                    index,
-                    what: "frames do not follow each other",
-                });
+                return Err(ReadError::Damaged { index, what: "frames do not follow each other" });
             }
             if index - header.first_index >= u64::from(header.count) {
                 self.at.offset += header.span();
@@ -154,10 +139,7 @@ impl<'s> Walk<'s> {
                     self.at.offset += header.span();
                     Ok(Some(header))
                 }
-                Err(_) => Err(ReadError::Damaged {
-                    index,
-                    what: "frame body",
-                }),
+                Err(_) => Err(ReadError::Damaged { index, what: "frame body" }),
             };
         }
     }
@@ -173,13 +155,7 @@ impl Marks {
         for number in segment::list(disk)? {
             let file = disk.open(&segment::path(number), false)?;
             if let SegmentStart::Used(header) = segment::read_start(&*file)? {
-                marks.push((
-                    header.first_leaf_index,
-                    Place {
-                        segment: number,
-                        offset: FIRST_FRAME,
-                    },
-                ));
+                marks.push((header.first_leaf_index, Place { segment: number, offset: FIRST_FRAME }));
             }
         }
         Ok(Self(Mutex::new(marks)))
@@ -188,9 +164,9 @@ impl Marks {
     /// Notes a frame, if the last note is far enough behind.
     pub(crate) fn note(&self, first_index: u64, place: Place) {
         let mut marks = lock(&self.0);
-        let is_due = marks.last().is_none_or(|(_, last)| {
-            last.segment != place.segment || place.offset >= last.offset + MARK_EVERY_BYTES
-        });
+        let is_due = marks
+            .last()
+            .is_none_or(|(_, last)| last.segment != place.segment || place.offset >= last.offset + MARK_EVERY_BYTES);
         if is_due {
             marks.push((first_index, place));
         }
@@ -204,19 +180,11 @@ impl Marks {
     fn before(&self, index: u64) -> Option<Place> {
         let marks = lock(&self.0);
         let after = marks.partition_point(|(first, _)| *first <= index);
-        after
-            .checked_sub(1)
-            .and_then(|at| marks.get(at))
-            .map(|(_, place)| *place)
+        after.checked_sub(1).and_then(|at| marks.get(at)).map(|(_, place)| *place)
     }
 
     /// Leaves of `[from, to)`, read frame by frame; ends early where the log ends.
-    pub(crate) fn leaves<'s>(
-        &self,
-        disk: &'s dyn Storage,
-        from: u64,
-        to: u64,
-    ) -> Result<Leaves<'s>, ReadError> {
+    pub(crate) fn leaves<'s>(&self, disk: &'s dyn Storage, from: u64, to: u64) -> Result<Leaves<'s>, ReadError> {
         let place = self.before(from).ok_or(ReadError::NoSuchIndex(from))?;
         Ok(Leaves {
             walk: Walk::from(disk, place)?,
@@ -228,24 +196,15 @@ impl Marks {
     }
 
     /// Leaf hashes of `[from, to)`, fewer where the log ends.
-    pub(crate) fn leaf_hashes(
-        &self,
-        disk: &dyn Storage,
-        from: u64,
-        to: u64,
-    ) -> Result<Vec<Hash>, ReadError> {
+    pub(crate) fn leaf_hashes(&self, disk: &dyn Storage, from: u64, to: u64) -> Result<Vec<Hash>, ReadError> {
         if from >= to {
             return Ok(Vec::new());
         }
-        self.leaves(disk, from, to)?
-            .map(|leaf| leaf.map(|leaf| leaf_hash(&leaf.bytes)))
-            .collect()
+        self.leaves(disk, from, to)?.map(|leaf| leaf.map(|leaf| leaf_hash(&leaf.bytes))).collect()
     }
 
     pub(crate) fn leaf(&self, disk: &dyn Storage, index: u64) -> Result<Leaf, ReadError> {
-        self.leaves(disk, index, index.saturating_add(1))?
-            .next()
-            .unwrap_or(Err(ReadError::NoSuchIndex(index)))
+        self.leaves(disk, index, index.saturating_add(1))?.next().unwrap_or(Err(ReadError::NoSuchIndex(index)))
     }
 }
 
@@ -265,14 +224,9 @@ impl Leaves<'_> {
             return Ok(false);
         };
         let key = self.salts.of_epoch(header.boot_epoch)?;
-        let key = key.ok_or(ReadError::Damaged {
-            index: self.next,
-            what: "salt key of the boot epoch is missing",
-        })?;
+        let key = key.ok_or(ReadError::Damaged { index: self.next, what: "salt key of the boot epoch is missing" })?;
         let mut leaves = Vec::with_capacity(header.count as usize);
-        for (Entry { worker, ctr, cbor }, index) in
-            frame::entries(&self.walk.frame).zip(header.first_index..)
-        {
+        for (Entry { worker, ctr, cbor }, index) in frame::entries(&self.walk.frame).zip(header.first_index..) {
             if index >= self.next && index < self.end {
                 let mut bytes = key.salt(worker, ctr).to_vec();
                 bytes.extend_from_slice(cbor);
@@ -280,10 +234,7 @@ impl Leaves<'_> {
             }
         }
         if leaves.is_empty() {
-            return Err(ReadError::Damaged {
-                index: self.next,
-                what: "frame holds fewer records than it says",
-            });
+            return Err(ReadError::Damaged { index: self.next, what: "frame holds fewer records than it says" });
         }
         self.ready = leaves.into_iter();
         Ok(true)

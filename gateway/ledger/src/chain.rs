@@ -44,19 +44,11 @@ impl ChainFault {
 
 impl Chain {
     pub(crate) fn new(frontier: Frontier, batch_no: u64) -> Self {
-        Self {
-            root: frontier.root(),
-            frontier,
-            batch_no,
-        }
+        Self { root: frontier.root(), frontier, batch_no }
     }
 
     /// Leaf hashes of a frame's records; `None` without the salt key of its epoch.
-    pub(crate) fn hashes(
-        frame: &[u8],
-        epoch: u32,
-        salts: &mut SaltKeys<'_>,
-    ) -> io::Result<Option<Vec<Hash>>> {
+    pub(crate) fn hashes(frame: &[u8], epoch: u32, salts: &mut SaltKeys<'_>) -> io::Result<Option<Vec<Hash>>> {
         let Some(key) = salts.of_epoch(epoch)? else {
             return Ok(None);
         };
@@ -97,11 +89,7 @@ impl Chain {
         if root != header.root_after {
             return Ok(Err(ChainFault::Root));
         }
-        *self = Self {
-            frontier,
-            root,
-            batch_no: header.batch_no + 1,
-        };
+        *self = Self { frontier, root, batch_no: header.batch_no + 1 };
         Ok(Ok(hashes))
     }
 }

@@ -25,16 +25,8 @@ pub struct Checkpoint {
 impl Checkpoint {
     pub(crate) fn sign(signer: &Signer, head: TreeHead) -> Self {
         let origin = signer.verifier().name().to_owned();
-        let text = format!(
-            "{origin}\n{}\n{}\n",
-            head.size,
-            BASE64_STANDARD.encode(head.root)
-        );
-        Self {
-            note: signer.sign(&text),
-            origin,
-            head,
-        }
+        let text = format!("{origin}\n{}\n{}\n", head.size, BASE64_STANDARD.encode(head.root));
+        Self { note: signer.sign(&text), origin, head }
     }
 
     /// Checks a note's signature and reads it.
@@ -49,24 +41,13 @@ impl Checkpoint {
             return Err(NoteError::Malformed);
         };
         let is_plain_number = size == "0" || !size.starts_with(['0', '+']);
-        let size = size
-            .parse()
-            .ok()
-            .filter(|_| is_plain_number)
-            .ok_or(NoteError::Malformed)?;
-        let root = BASE64_STANDARD
-            .decode(root)
-            .ok()
-            .and_then(|root| root.try_into().ok())
-            .ok_or(NoteError::Malformed)?;
+        let size = size.parse().ok().filter(|_| is_plain_number).ok_or(NoteError::Malformed)?;
+        let root =
+            BASE64_STANDARD.decode(root).ok().and_then(|root| root.try_into().ok()).ok_or(NoteError::Malformed)?;
         if origin != key.name() {
             return Err(NoteError::Malformed);
         }
-        Ok(Self {
-            origin: origin.to_owned(),
-            head: TreeHead { size, root },
-            note: note.to_owned(),
-        })
+        Ok(Self { origin: origin.to_owned(), head: TreeHead { size, root }, note: note.to_owned() })
     }
 
     /// The log's name.

@@ -53,21 +53,12 @@ impl FrameHeader {
 
     fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
-        let fields = MAGIC
-            .to_le_bytes()
-            .into_iter()
-            .chain(self.batch_no.to_le_bytes());
-        let fields = fields
-            .chain(self.first_index.to_le_bytes())
-            .chain(self.count.to_le_bytes());
-        let fields = fields
-            .chain(self.body_len.to_le_bytes())
-            .chain(self.ts_us.to_le_bytes());
+        let fields = MAGIC.to_le_bytes().into_iter().chain(self.batch_no.to_le_bytes());
+        let fields = fields.chain(self.first_index.to_le_bytes()).chain(self.count.to_le_bytes());
+        let fields = fields.chain(self.body_len.to_le_bytes()).chain(self.ts_us.to_le_bytes());
         let fields = fields.chain(self.prev_root).chain(self.root_after);
         let flags = 0_u32;
-        let fields = fields
-            .chain(flags.to_le_bytes())
-            .chain(self.boot_epoch.to_le_bytes());
+        let fields = fields.chain(flags.to_le_bytes()).chain(self.boot_epoch.to_le_bytes());
         for (byte, value) in bytes.iter_mut().zip(fields) {
             *byte = value;
         }
@@ -105,8 +96,7 @@ impl FrameHeader {
 
 /// Bytes of a frame with a body of that length.
 pub(crate) fn span(body_len: u32) -> u64 {
-    (HEADER_BYTES as u64 + u64::from(body_len) + TRAILER_BYTES as u64)
-        .next_multiple_of(ALIGNMENT as u64)
+    (HEADER_BYTES as u64 + u64::from(body_len) + TRAILER_BYTES as u64).next_multiple_of(ALIGNMENT as u64)
 }
 
 /// Takes little-endian fields from the front of bytes.
@@ -184,9 +174,7 @@ pub(crate) fn read_header(
     if read < HEADER_BYTES {
         return Ok(Err(FrameFault::Header));
     }
-    Ok(FrameHeader::decode(&bytes)
-        .filter(|header| offset + header.span() <= end)
-        .ok_or(FrameFault::Header))
+    Ok(FrameHeader::decode(&bytes).filter(|header| offset + header.span() <= end).ok_or(FrameFault::Header))
 }
 
 /// Reads and checks the frame at an offset; `frame` then holds header and body.
@@ -210,8 +198,7 @@ pub(crate) fn read(
         return Ok(Err(FrameFault::Trailer));
     }
     let body_end = HEADER_BYTES + header.body_len as usize;
-    let (Some(covered), Some(tail)) = (frame.get(HEADER_BYTES..body_end), frame.get(body_end..))
-    else {
+    let (Some(covered), Some(tail)) = (frame.get(HEADER_BYTES..body_end), frame.get(body_end..)) else {
         return Ok(Err(FrameFault::Header));
     };
     let mut fields = Fields(tail);
@@ -219,9 +206,7 @@ pub(crate) fn read(
         return Ok(Err(FrameFault::Body));
     }
     let trailer = (fields.u32(), fields.u64());
-    if trailer != (Some(TRAILER_MAGIC), Some(header.batch_no))
-        || fields.0.iter().any(|byte| *byte != 0)
-    {
+    if trailer != (Some(TRAILER_MAGIC), Some(header.batch_no)) || fields.0.iter().any(|byte| *byte != 0) {
         return Ok(Err(FrameFault::Trailer));
     }
     frame.truncate(body_end);
@@ -258,11 +243,7 @@ pub(crate) fn entries(frame: &[u8]) -> impl Iterator<Item = Entry<'_>> {
     std::iter::from_fn(move || {
         let len = fields.u16()?;
         let (worker, ctr) = unpack_salt_ctr(fields.u64()?);
-        Some(Entry {
-            worker,
-            ctr,
-            cbor: fields.slice(usize::from(len))?,
-        })
+        Some(Entry { worker, ctr, cbor: fields.slice(usize::from(len))? })
     })
 }
 
@@ -271,8 +252,5 @@ fn pack_salt_ctr(worker: u16, ctr: u64) -> u64 {
 }
 
 fn unpack_salt_ctr(packed: u64) -> (u16, u64) {
-    (
-        u16::try_from(packed >> CTR_BITS).unwrap_or(u16::MAX),
-        packed & ((1 << CTR_BITS) - 1),
-    )
+    (u16::try_from(packed >> CTR_BITS).unwrap_or(u16::MAX), packed & ((1 << CTR_BITS) - 1))
 }

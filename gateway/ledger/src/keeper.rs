@@ -28,10 +28,7 @@ pub(crate) fn keep_spares(shared: &Shared) {
     let mut spares = lock(&shared.spares);
     while !shared.stop_requested() {
         if spares.ready.len() >= SPARES_WANTED {
-            spares = shared
-                .spares_changed
-                .wait(spares)
-                .unwrap_or_else(PoisonError::into_inner);
+            spares = shared.spares_changed.wait(spares).unwrap_or_else(PoisonError::into_inner);
             continue;
         }
         let number = spares.next_number;
@@ -44,10 +41,7 @@ pub(crate) fn keep_spares(shared: &Shared) {
             Ok(file) => {
                 spares.ready.push(Spare { number, file });
                 spares.next_number = number + 1;
-                shared.counters.spares.store(
-                    u32::try_from(spares.ready.len()).unwrap_or(u32::MAX),
-                    Ordering::Relaxed,
-                );
+                shared.counters.spares.store(u32::try_from(spares.ready.len()).unwrap_or(u32::MAX), Ordering::Relaxed);
                 shared.gate.spare_came();
                 shared.spares_changed.notify_all();
             }
@@ -76,19 +70,9 @@ impl Keeper {
     pub(crate) fn new(shared: Arc<Shared>, head: TreeHead) -> Self {
         let (active_at, active_size) = (clock::now(), head.size);
         let clock_offset_us = clock_offset_us(&shared);
-        let harvested = Harvest {
-            leaves: Vec::new(),
-            head,
-        };
+        let harvested = Harvest { leaves: Vec::new(), head };
         let partials = tiles::partial_ids(shared.covered_size.load(Ordering::Acquire));
-        Self {
-            shared,
-            harvested,
-            partials,
-            active_at,
-            active_size,
-            clock_offset_us,
-        }
+        Self { shared, harvested, partials, active_at, active_size, clock_offset_us }
     }
 
     /// Runs until the writer is done; the last checkpoint covers the last record.
@@ -110,18 +94,10 @@ impl Keeper {
         let due = clock::now() + self.shared.pace.checkpoint_every;
         let mut guard = lock(&self.shared.keeper_sleep);
         while !self.shared.is_writer_done.load(Ordering::SeqCst) {
-            let Some(left) = due
-                .checked_duration_since(clock::now())
-                .filter(|left| !left.is_zero())
-            else {
+            let Some(left) = due.checked_duration_since(clock::now()).filter(|left| !left.is_zero()) else {
                 return false;
             };
-            guard = self
-                .shared
-                .keeper_wake
-                .wait_timeout(guard, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            guard = self.shared.keeper_wake.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         true
     }
@@ -137,19 +113,14 @@ impl Keeper {
         let shared = Arc::clone(&self.shared);
         let mut tiles = lock(&shared.tiles);
         for leaf in &self.harvested.leaves {
-            let stored = tiles.push(*leaf, |id, hashes| {
-                tiles::write(&*shared.storage, id, hashes)
-            });
+            let stored = tiles.push(*leaf, |id, hashes| tiles::write(&*shared.storage, id, hashes));
             self.note_error(stored);
         }
     }
 
     fn note_error(&self, result: std::io::Result<()>) {
         if let Err(error) = result {
-            self.shared
-                .counters
-                .checkpoint_errors
-                .fetch_add(1, Ordering::Relaxed);
+            self.shared.counters.checkpoint_errors.fetch_add(1, Ordering::Relaxed);
             tracing::error!(error = %error, "a tile or checkpoint could not be stored");
         }
     }
@@ -173,10 +144,7 @@ impl Keeper {
             return;
         }
         *lock(&self.shared.checkpoint) = Some(Arc::new(checkpoint));
-        self.shared
-            .counters
-            .last_checkpoint_us
-            .store(clock::wall_us(), Ordering::Relaxed);
+        self.shared.counters.last_checkpoint_us.store(clock::wall_us(), Ordering::Relaxed);
         self.shared.covered_size.store(head.size, Ordering::Release);
         let wakers = std::mem::take(&mut *lock(&self.shared.covered_wakers));
         for waker in wakers {
@@ -187,10 +155,8 @@ impl Keeper {
     /// Writes the partial tiles of the checkpoint to come, and removes those of the last one.
     fn store_partials(&mut self) {
         let shared = Arc::clone(&self.shared);
-        let rows: Vec<(TileId, Vec<Hash>)> = lock(&shared.tiles)
-            .partials()
-            .map(|(id, row)| (id, row.to_vec()))
-            .collect();
+        let rows: Vec<(TileId, Vec<Hash>)> =
+            lock(&shared.tiles).partials().map(|(id, row)| (id, row.to_vec())).collect();
         let stale = std::mem::take(&mut self.partials);
         for (id, row) in &rows {
             if !stale.contains(&(*id, row.len())) {

@@ -80,10 +80,7 @@ pub(crate) struct Lane {
 
 impl Lane {
     pub(crate) fn new(worker: u16) -> Self {
-        let inbox = Inbox {
-            next_ctr: 1,
-            ..Inbox::default()
-        };
+        let inbox = Inbox { next_ctr: 1, ..Inbox::default() };
         Self {
             worker,
             inbox: Mutex::new(inbox),
@@ -112,8 +109,7 @@ impl Lane {
             return Err(Closed::Stopped);
         }
         let load = &mut inbox.load;
-        if load.leaves.len() >= backlog.records_max as usize || load.body.len() >= backlog.bytes_max
-        {
+        if load.leaves.len() >= backlog.records_max as usize || load.body.len() >= backlog.bytes_max {
             return Err(Closed::Backlog);
         }
         if load.leaves.is_empty() {
@@ -205,20 +201,14 @@ impl Lane {
     pub(crate) fn wait(&self, ctr: u64) -> Result<u64, Closed> {
         let mut outbox = lock(&self.outbox);
         loop {
-            let run = outbox
-                .runs
-                .iter()
-                .find(|run| (run.first_ctr..run.first_ctr + run.count).contains(&ctr));
+            let run = outbox.runs.iter().find(|run| (run.first_ctr..run.first_ctr + run.count).contains(&ctr));
             if let Some(run) = run {
                 return run.first_index.map(|index| index + (ctr - run.first_ctr));
             }
             if outbox.is_ended {
                 return Err(Closed::Stopped);
             }
-            outbox = self
-                .done
-                .wait(outbox)
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            outbox = self.done.wait(outbox).unwrap_or_else(std::sync::PoisonError::into_inner);
         }
     }
 }

@@ -13,21 +13,10 @@ pub(crate) struct Segments {
 }
 
 impl Segments {
-    pub(crate) fn read(
-        disk: &dyn Storage,
-        numbers: &[u32],
-        origin_hash: Hash,
-    ) -> Result<Self, OpenError> {
-        let mut segments = Self {
-            used: Vec::new(),
-            unused: Vec::new(),
-        };
+    pub(crate) fn read(disk: &dyn Storage, numbers: &[u32], origin_hash: Hash) -> Result<Self, OpenError> {
+        let mut segments = Self { used: Vec::new(), unused: Vec::new() };
         for number in numbers {
-            let corrupt = |what| OpenError::Corrupt {
-                segment: *number,
-                offset: 0,
-                what,
-            };
+            let corrupt = |what| OpenError::Corrupt { segment: *number, offset: 0, what };
             let file = disk.open(&segment::path(*number), false)?;
             match segment::read_start(&*file)? {
                 SegmentStart::Used(header) if segments.unused.is_empty() => {
@@ -46,15 +35,11 @@ impl Segments {
                 SegmentStart::Damaged | SegmentStart::Spare => segments.unused.push(*number),
             }
         }
-        let is_gapless = numbers
-            .windows(2)
-            .all(|pair| matches!(pair, [a, b] if a + 1 == *b));
+        let is_gapless = numbers.windows(2).all(|pair| matches!(pair, [a, b] if a + 1 == *b));
         match numbers.first() {
-            Some(first) if !is_gapless => Err(OpenError::Corrupt {
-                segment: *first,
-                offset: 0,
-                what: "a segment file is missing",
-            }),
+            Some(first) if !is_gapless => {
+                Err(OpenError::Corrupt { segment: *first, offset: 0, what: "a segment file is missing" })
+            }
             _ => Ok(segments),
         }
     }
@@ -66,12 +51,8 @@ impl Segments {
         if last.number + 1 != header.number {
             return Err("a segment file is missing");
         }
-        let is_after = header.first_leaf_index > last.first_leaf_index
-            && header.first_batch_no > last.first_batch_no;
-        if is_after
-            && header.prev_end_offset > FIRST_FRAME
-            && header.prev_end_offset <= last.segment_bytes
-        {
+        let is_after = header.first_leaf_index > last.first_leaf_index && header.first_batch_no > last.first_batch_no;
+        if is_after && header.prev_end_offset > FIRST_FRAME && header.prev_end_offset <= last.segment_bytes {
             Ok(())
         } else {
             Err("the header does not follow the segment before")

@@ -65,35 +65,18 @@ impl Ledger {
     ///
     /// # Errors
     /// As `open`.
-    pub fn open_on(
-        options: &Options,
-        storage: Arc<dyn Storage>,
-    ) -> Result<(Self, Opening), OpenError> {
+    pub fn open_on(options: &Options, storage: Arc<dyn Storage>) -> Result<(Self, Opening), OpenError> {
         options.check()?;
         let mut recovered = recover(&storage, &options.origin, options.segment_bytes)?;
         let marks = Marks::read(&*storage)?;
-        let head = TreeHead {
-            size: recovered.position.frontier.size(),
-            root: recovered.position.root,
-        };
+        let head = TreeHead { size: recovered.position.frontier.size(), root: recovered.position.root };
         let quarantined = std::mem::take(&mut recovered.quarantined);
-        let opening = Opening {
-            head,
-            boot_epoch: recovered.salt.epoch(),
-            quarantined,
-        };
+        let opening = Opening { head, boot_epoch: recovered.salt.epoch(), quarantined };
         let (shared, position) = share(options, storage, marks, recovered);
         let shared = Arc::new(shared);
         let keeper = Keeper::new(Arc::clone(&shared), head);
-        let writer = Writer::new(
-            Arc::clone(&shared),
-            position,
-            segment::origin_hash(&options.origin),
-        );
-        let running = Running {
-            shared: Arc::clone(&shared),
-            threads: Mutex::default(),
-        };
+        let writer = Writer::new(Arc::clone(&shared), position, segment::origin_hash(&options.origin));
+        let running = Running { shared: Arc::clone(&shared), threads: Mutex::default() };
         let ledger = Self(Arc::new(running));
         ledger.spawn("ledger-writer", move || writer.run())?;
         ledger.spawn("ledger-keeper", move || keeper.run())?;
@@ -103,9 +86,7 @@ impl Ledger {
     }
 
     fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
-        let thread = std::thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(run)?;
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run)?;
         if name == "ledger-writer" {
             self.0.shared.writer.get_or_init(|| thread.thread().clone());
         }
@@ -118,30 +99,14 @@ impl Ledger {
         let closed = |closed: Closed| OpenError::Io(std::io::Error::other(closed));
         for lost in &opening.quarantined {
             self.append_blocking(|key, out| {
-                let (segment, offset, bytes, sha256) = (
-                    u64::from(lost.segment),
-                    lost.offset,
-                    lost.bytes,
-                    lost.sha256,
-                );
-                Recovery {
-                    head: self.head_of(key),
-                    segment,
-                    offset,
-                    bytes,
-                    sha256,
-                }
-                .encode_into(out);
+                let (segment, offset, bytes, sha256) = (u64::from(lost.segment), lost.offset, lost.bytes, lost.sha256);
+                Recovery { head: self.head_of(key), segment, offset, bytes, sha256 }.encode_into(out);
             })
             .map_err(closed)?;
         }
         let size = self.size();
         self.append_blocking(|key, out| {
-            Heartbeat {
-                head: self.head_of(key),
-                size,
-            }
-            .encode_into(out);
+            Heartbeat { head: self.head_of(key), size }.encode_into(out);
         })
         .map_err(closed)?;
         Ok(())
@@ -149,11 +114,7 @@ impl Ledger {
 
     /// Elements 2–4 for a record made now: wall clock, time since the open, key.
     pub fn head_of(&self, key: RequestKey) -> Head {
-        Head {
-            wall_us: clock::wall_us(),
-            mono_us: self.0.shared.mono_us(),
-            key,
-        }
+        Head { wall_us: clock::wall_us(), mono_us: self.0.shared.mono_us(), key }
     }
 
     /// The appender of a worker, to be made on the worker's own thread. `None` if the worker number has a living
@@ -169,19 +130,14 @@ impl Ledger {
     ///
     /// # Errors
     /// `Closed` if it was not made durable.
-    pub fn append_blocking(
-        &self,
-        write: impl FnOnce(RequestKey, &mut Vec<u8>),
-    ) -> Result<Durable, Closed> {
+    pub fn append_blocking(&self, write: impl FnOnce(RequestKey, &mut Vec<u8>)) -> Result<Durable, Closed> {
         control::append(&self.0.shared, write)
     }
 
     /// Whether it takes records.
     pub fn state(&self) -> State {
         match self.0.shared.gate.check() {
-            Ok(()) if lock(&self.0.shared.spares).ready.len() < crate::keeper::SPARES_WANTED => {
-                State::Low
-            }
+            Ok(()) if lock(&self.0.shared.spares).ready.len() < crate::keeper::SPARES_WANTED => State::Low,
             Ok(()) => State::Ok,
             Err(Closed::Poisoned) => State::Poisoned,
             Err(_) => State::Closed,
@@ -223,10 +179,7 @@ impl Ledger {
     /// Completes once a stored checkpoint covers the record; that takes about a second. It never completes if the
     /// ledger closes before: put a deadline on it. Cancel safe.
     pub fn covered(&self, index: u64) -> Covered {
-        Covered {
-            ledger: self.clone(),
-            index,
-        }
+        Covered { ledger: self.clone(), index }
     }
 
     /// A durable record. Reads the disk: not on a worker.
@@ -247,10 +200,7 @@ impl Ledger {
     /// `ReadError`.
     pub fn scan(&self, from_index: u64) -> Result<Leaves<'_>, ReadError> {
         let from = from_index.max(self.0.shared.marks.first_index());
-        self.0
-            .shared
-            .marks
-            .leaves(&*self.0.shared.storage, from, self.size())
+        self.0.shared.marks.leaves(&*self.0.shared.storage, from, self.size())
     }
 
     /// Receipt of a record under the last checkpoint, checked before it is handed out. Reads the disk: not on a
@@ -260,15 +210,9 @@ impl Ledger {
     /// `NotCovered` if no checkpoint covers the record yet, and the other read errors.
     pub fn receipt(&self, index: u64) -> Result<Receipt, ReadError> {
         let leaf = self.leaf(index)?;
-        let checkpoint = self
-            .checkpoint()
-            .filter(|checkpoint| checkpoint.head().size > index);
+        let checkpoint = self.checkpoint().filter(|checkpoint| checkpoint.head().size > index);
         let checkpoint = checkpoint.ok_or(ReadError::NotCovered(index))?;
-        let proof = self.tile_source().inclusion(
-            &lock(&self.0.shared.tiles),
-            leaf.durable(),
-            checkpoint.head(),
-        )?;
+        let proof = self.tile_source().inclusion(&lock(&self.0.shared.tiles), leaf.durable(), checkpoint.head())?;
         Ok(Receipt::new(index, &leaf.bytes, &proof, &checkpoint))
     }
 
@@ -277,24 +221,14 @@ impl Ledger {
     /// # Errors
     /// `NotCovered` if the last checkpoint is smaller than `old`, and the other read errors.
     pub fn consistency(&self, old: u64) -> Result<(Vec<Hash>, Arc<Checkpoint>), ReadError> {
-        let checkpoint = self
-            .checkpoint()
-            .filter(|checkpoint| checkpoint.head().size >= old);
+        let checkpoint = self.checkpoint().filter(|checkpoint| checkpoint.head().size >= old);
         let checkpoint = checkpoint.ok_or(ReadError::NotCovered(old))?;
         let edge = lock(&self.0.shared.tiles);
-        Ok((
-            self.tile_source()
-                .consistency(&edge, old, checkpoint.head().size)?,
-            checkpoint,
-        ))
+        Ok((self.tile_source().consistency(&edge, old, checkpoint.head().size)?, checkpoint))
     }
 
     fn tile_source(&self) -> TileSource<'_> {
-        TileSource {
-            disk: &*self.0.shared.storage,
-            marks: &self.0.shared.marks,
-            repairs: true,
-        }
+        TileSource { disk: &*self.0.shared.storage, marks: &self.0.shared.marks, repairs: true }
     }
 
     /// Stops: refuses new records, writes those accepted, signs a checkpoint over the last one, releases the
@@ -366,23 +300,9 @@ fn share(
     marks: Marks,
     recovered: Recovered,
 ) -> (Shared, crate::writer::Position) {
-    let Recovered {
-        position,
-        tiles,
-        spares,
-        next_number,
-        checkpoint,
-        salt,
-        signer,
-        lock: dir_lock,
-        ..
-    } = recovered;
-    let head = TreeHead {
-        size: position.frontier.size(),
-        root: position.root,
-    };
-    let bytes_max =
-        usize::try_from(BACKLOG_BYTES_MAX.min(options.segment_bytes / 4)).unwrap_or(usize::MAX);
+    let Recovered { position, tiles, spares, next_number, checkpoint, salt, signer, lock: dir_lock, .. } = recovered;
+    let head = TreeHead { size: position.frontier.size(), root: position.root };
+    let bytes_max = usize::try_from(BACKLOG_BYTES_MAX.min(options.segment_bytes / 4)).unwrap_or(usize::MAX);
     let shared = Shared {
         storage,
         node: options.node,
@@ -394,30 +314,17 @@ fn share(
             heartbeat_every: options.heartbeat_every,
             segment_bytes: options.segment_bytes,
         },
-        backlog: Backlog {
-            records_max: options.backlog_records,
-            bytes_max,
-        },
+        backlog: Backlog { records_max: options.backlog_records, bytes_max },
         gate: Gate::default(),
         counters: Counters::default(),
         marks,
         durable_size: AtomicU64::new(head.size),
-        covered_size: AtomicU64::new(
-            checkpoint
-                .as_ref()
-                .map_or(0, |checkpoint| checkpoint.head().size),
-        ),
-        harvest: Mutex::new(Harvest {
-            leaves: Vec::new(),
-            head,
-        }),
+        covered_size: AtomicU64::new(checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.head().size)),
+        harvest: Mutex::new(Harvest { leaves: Vec::new(), head }),
         tiles: Mutex::new(tiles),
         checkpoint: Mutex::new(checkpoint.map(Arc::new)),
         covered_wakers: Mutex::default(),
-        spares: Mutex::new(Spares {
-            ready: spares,
-            next_number,
-        }),
+        spares: Mutex::new(Spares { ready: spares, next_number }),
         spares_changed: Condvar::new(),
         keeper_sleep: Mutex::new(()),
         keeper_wake: Condvar::new(),

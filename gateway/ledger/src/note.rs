@@ -51,14 +51,8 @@ impl VerifierKey {
         let key = BASE64_STANDARD.decode(key).map_err(|_| NoteError::BadKey)?;
         let (algorithm, public) = key.split_first().ok_or(NoteError::BadKey)?;
         let public: [u8; 32] = public.try_into().map_err(|_| NoteError::BadKey)?;
-        let key = Self {
-            name: name.to_owned(),
-            public,
-        };
-        if *algorithm != ALGORITHM
-            || !is_name(name)
-            || id != format!("{:08x}", u32::from_be_bytes(key.id()))
-        {
+        let key = Self { name: name.to_owned(), public };
+        if *algorithm != ALGORITHM || !is_name(name) || id != format!("{:08x}", u32::from_be_bytes(key.id())) {
             return Err(NoteError::BadKey);
         }
         Ok(key)
@@ -71,12 +65,7 @@ impl VerifierKey {
 
     /// The text that `parse` reads.
     pub fn to_text(&self) -> String {
-        format!(
-            "{}+{:08x}+{}",
-            self.name,
-            u32::from_be_bytes(self.id()),
-            encode_key(&self.public)
-        )
+        format!("{}+{:08x}+{}", self.name, u32::from_be_bytes(self.id()), encode_key(&self.public))
     }
 
     /// First four bytes of `SHA-256(name || "\n" || 0x01 || public key)`.
@@ -103,27 +92,18 @@ impl VerifierKey {
         }
         let mut is_signed = false;
         for line in signatures.lines() {
-            let signed = line
-                .strip_prefix(SIGNATURE_MARK)
-                .and_then(|line| line.split_once(' '));
+            let signed = line.strip_prefix(SIGNATURE_MARK).and_then(|line| line.split_once(' '));
             let (name, signature) = signed.ok_or(NoteError::Malformed)?;
-            let bytes = BASE64_STANDARD
-                .decode(signature)
-                .map_err(|_| NoteError::Malformed)?;
+            let bytes = BASE64_STANDARD.decode(signature).map_err(|_| NoteError::Malformed)?;
             let (id, signature) = bytes.split_first_chunk().ok_or(NoteError::Malformed)?;
             if name != self.name || *id != self.id() {
                 continue;
             }
             let key = UnparsedPublicKey::new(&ED25519, &self.public);
-            key.verify(text.as_bytes(), signature)
-                .map_err(|_| NoteError::BadSignature)?;
+            key.verify(text.as_bytes(), signature).map_err(|_| NoteError::BadSignature)?;
             is_signed = true;
         }
-        if is_signed {
-            Ok(text)
-        } else {
-            Err(NoteError::Unsigned)
-        }
+        if is_signed { Ok(text) } else { Err(NoteError::Unsigned) }
     }
 }
 
@@ -138,22 +118,18 @@ impl Signer {
     pub(crate) fn load_or_create(storage: &dyn Storage, name: &str) -> io::Result<Self> {
         let stored = read_small(storage, "keys/checkpoint.key", KEY_FILE_BYTES_MAX)?;
         let signer = if let Some(bytes) = stored {
-            Self::from_text(&bytes, name)
-                .ok_or_else(|| invalid("keys/checkpoint.key is not a key of this origin"))?
+            Self::from_text(&bytes, name).ok_or_else(|| invalid("keys/checkpoint.key is not a key of this origin"))?
         } else {
             let mut seed = [0; 32];
             aws_lc_rs::rand::fill(&mut seed).map_err(|_| io::Error::other("no randomness"))?;
-            let signer =
-                Self::from_seed(&seed, name).ok_or_else(|| io::Error::other("no key pair"))?;
+            let signer = Self::from_seed(&seed, name).ok_or_else(|| io::Error::other("no key pair"))?;
             let id = u32::from_be_bytes(signer.verifier.id());
             let text = format!("PRIVATE+KEY+{name}+{id:08x}+{}\n", encode_key(&seed));
             replace(storage, "keys", "checkpoint.key", text.as_bytes())?;
             signer
         };
         let public = format!("{}\n", signer.verifier.to_text());
-        if read_small(storage, "keys/checkpoint.vkey", KEY_FILE_BYTES_MAX)?.as_deref()
-            != Some(public.as_bytes())
-        {
+        if read_small(storage, "keys/checkpoint.vkey", KEY_FILE_BYTES_MAX)?.as_deref() != Some(public.as_bytes()) {
             replace(storage, "keys", "checkpoint.vkey", public.as_bytes())?;
         }
         Ok(signer)
@@ -162,26 +138,16 @@ impl Signer {
     fn from_seed(seed: &[u8], name: &str) -> Option<Self> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).ok()?;
         let public = pair.public_key().as_ref().try_into().ok()?;
-        Some(Self {
-            pair,
-            verifier: VerifierKey {
-                name: name.to_owned(),
-                public,
-            },
-        })
+        Some(Self { pair, verifier: VerifierKey { name: name.to_owned(), public } })
     }
 
     fn from_text(text: &[u8], name: &str) -> Option<Self> {
-        let text = std::str::from_utf8(text)
-            .ok()?
-            .trim_end()
-            .strip_prefix("PRIVATE+KEY+")?;
+        let text = std::str::from_utf8(text).ok()?.trim_end().strip_prefix("PRIVATE+KEY+")?;
         let (key_name, rest) = text.split_once('+')?;
         let (id, key) = rest.split_once('+')?;
         let key = BASE64_STANDARD.decode(key).ok()?;
         let signer = Self::from_seed(key.strip_prefix(&[ALGORITHM])?, key_name)?;
-        let is_ours =
-            key_name == name && id == format!("{:08x}", u32::from_be_bytes(signer.verifier.id()));
+        let is_ours = key_name == name && id == format!("{:08x}", u32::from_be_bytes(signer.verifier.id()));
         is_ours.then_some(signer)
     }
 
@@ -193,11 +159,7 @@ impl Signer {
     pub(crate) fn sign(&self, text: &str) -> String {
         let mut signature = self.verifier.id().to_vec();
         signature.extend_from_slice(self.pair.sign(text.as_bytes()).as_ref());
-        format!(
-            "{text}\n{SIGNATURE_MARK}{} {}\n",
-            self.verifier.name,
-            BASE64_STANDARD.encode(signature)
-        )
+        format!("{text}\n{SIGNATURE_MARK}{} {}\n", self.verifier.name, BASE64_STANDARD.encode(signature))
     }
 }
 

@@ -46,11 +46,7 @@ impl Offline {
     /// # Errors
     /// `NoSuchIndex` if the log is empty, or the disk's.
     pub fn leaves(&self, from_index: u64) -> Result<Leaves<'_>, ReadError> {
-        self.marks.leaves(
-            &*self.disk,
-            from_index.max(self.marks.first_index()),
-            u64::MAX,
-        )
+        self.marks.leaves(&*self.disk, from_index.max(self.marks.first_index()), u64::MAX)
     }
 
     /// The ledger's own checkpoint key. Pin a copy obtained elsewhere where it matters.
@@ -73,11 +69,7 @@ impl Offline {
         if index >= head.size {
             return Err(ReadError::NotCovered(index));
         }
-        let source = TileSource {
-            disk: &*self.disk,
-            marks: &self.marks,
-            repairs: false,
-        };
+        let source = TileSource { disk: &*self.disk, marks: &self.marks, repairs: false };
         let tail_from = head.size / TILE_WIDTH as u64 * TILE_WIDTH as u64;
         let tail = self.marks.leaf_hashes(&*self.disk, tail_from, head.size)?;
         let edge = Tiles::load(head.size, tail, |id| source.stored(id))?;

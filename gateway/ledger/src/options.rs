@@ -47,19 +47,12 @@ impl Options {
 
     pub(crate) fn check(&self) -> Result<(), OpenError> {
         if !is_name(&self.origin) {
-            return Err(OpenError::Options(
-                "origin must be a name without white space or `+`",
-            ));
+            return Err(OpenError::Options("origin must be a name without white space or `+`"));
         }
         if self.segment_bytes < SEGMENT_BYTES_MIN || !self.segment_bytes.is_multiple_of(4_096) {
-            return Err(OpenError::Options(
-                "segment size must be a multiple of 4096 and at least 256 KiB",
-            ));
+            return Err(OpenError::Options("segment size must be a multiple of 4096 and at least 256 KiB"));
         }
-        if self.backlog_records == 0
-            || self.checkpoint_every.is_zero()
-            || self.heartbeat_every.is_zero()
-        {
+        if self.backlog_records == 0 || self.checkpoint_every.is_zero() || self.heartbeat_every.is_zero() {
             return Err(OpenError::Options("backlog and intervals must not be zero"));
         }
         Ok(())

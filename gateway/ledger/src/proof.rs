@@ -9,10 +9,7 @@ use crate::tree::{self, TreeHead};
 
 impl From<TileMissing> for ReadError {
     fn from(missing: TileMissing) -> Self {
-        Self::Damaged {
-            index: missing.0.number.saturating_mul(TILE_WIDTH as u64),
-            what: "a hash is in no tile",
-        }
+        Self::Damaged { index: missing.0.number.saturating_mul(TILE_WIDTH as u64), what: "a hash is in no tile" }
     }
 }
 
@@ -36,16 +33,11 @@ impl TileSource<'_> {
     fn made(&self, id: TileId) -> Result<Vec<Hash>, ReadError> {
         let width = TILE_WIDTH as u64;
         let hashes = if id.level == 0 {
-            self.marks
-                .leaf_hashes(self.disk, id.number * width, (id.number + 1) * width)?
+            self.marks.leaf_hashes(self.disk, id.number * width, (id.number + 1) * width)?
         } else {
-            let below = (id.number * width..(id.number + 1) * width).map(|number| TileId {
-                level: id.level - 1,
-                number,
-            });
-            below
-                .map(|id| self.made(id).map(|hashes| tiles::subtree_root(&hashes)))
-                .collect::<Result<_, _>>()?
+            let below =
+                (id.number * width..(id.number + 1) * width).map(|number| TileId { level: id.level - 1, number });
+            below.map(|id| self.made(id).map(|hashes| tiles::subtree_root(&hashes))).collect::<Result<_, _>>()?
         };
         if hashes.len() != TILE_WIDTH {
             return Err(TileMissing(id).into());
@@ -57,40 +49,19 @@ impl TileSource<'_> {
     }
 
     /// Inclusion proof of a record, checked. If the tiles on disk give a wrong one, it is computed from the records.
-    pub(crate) fn inclusion(
-        &self,
-        edge: &Tiles,
-        record: Durable,
-        head: &TreeHead,
-    ) -> Result<Vec<Hash>, ReadError> {
+    pub(crate) fn inclusion(&self, edge: &Tiles, record: Durable, head: &TreeHead) -> Result<Vec<Hash>, ReadError> {
         for tile in [Self::stored, Self::made] {
             let node = |level, at| edge.node(level, at, |id| tile(self, id));
             let proof = tree::inclusion_proof(record.index(), head.size, node)?;
-            if tree::verify_inclusion(
-                record.index(),
-                record.leaf_hash(),
-                head.size,
-                &head.root,
-                &proof,
-            ) {
+            if tree::verify_inclusion(record.index(), record.leaf_hash(), head.size, &head.root, &proof) {
                 return Ok(proof);
             }
         }
-        Err(ReadError::Damaged {
-            index: record.index(),
-            what: "the record does not give the root of the checkpoint",
-        })
+        Err(ReadError::Damaged { index: record.index(), what: "the record does not give the root of the checkpoint" })
     }
 
     /// Consistency proof between two sizes.
-    pub(crate) fn consistency(
-        &self,
-        edge: &Tiles,
-        old: u64,
-        size: u64,
-    ) -> Result<Vec<Hash>, ReadError> {
-        tree::consistency_proof(old, size, |level, at| {
-            edge.node(level, at, |id| self.stored(id))
-        })
+    pub(crate) fn consistency(&self, edge: &Tiles, old: u64, size: u64) -> Result<Vec<Hash>, ReadError> {
+        tree::consistency_proof(old, size, |level, at| edge.node(level, at, |id| self.stored(id)))
     }
 }

@@ -45,10 +45,7 @@ impl Receipt {
             origin: checkpoint.origin().to_owned(),
             index,
             leaf_data: BASE64_STANDARD.encode(leaf),
-            proof: proof
-                .iter()
-                .map(|hash| BASE64_STANDARD.encode(hash))
-                .collect(),
+            proof: proof.iter().map(|hash| BASE64_STANDARD.encode(hash)).collect(),
             checkpoint: checkpoint.note().to_owned(),
         }
     }
@@ -75,14 +72,10 @@ pub fn verify_receipt(receipt: &Receipt, key: &VerifierKey) -> Result<Hash, Rece
     if checkpoint.origin() != receipt.origin {
         return Err(ReceiptError::Malformed);
     }
-    let leaf = BASE64_STANDARD
-        .decode(&receipt.leaf_data)
-        .map_err(|_| ReceiptError::Malformed)?;
+    let leaf = BASE64_STANDARD.decode(&receipt.leaf_data).map_err(|_| ReceiptError::Malformed)?;
     let mut proof = Vec::with_capacity(receipt.proof.len());
     for hash in &receipt.proof {
-        let bytes = BASE64_STANDARD
-            .decode(hash)
-            .map_err(|_| ReceiptError::Malformed)?;
+        let bytes = BASE64_STANDARD.decode(hash).map_err(|_| ReceiptError::Malformed)?;
         proof.push(Hash::try_from(bytes).map_err(|_| ReceiptError::Malformed)?);
     }
     let (hash, head) = (leaf_hash(&leaf), checkpoint.head());

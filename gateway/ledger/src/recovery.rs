@@ -32,9 +32,7 @@ pub enum OpenError {
     #[error("the directory holds the ledger of origin {0:?}")]
     Origin(String),
     /// More is wrong than an unfinished last batch.
-    #[error(
-        "CORRUPT: segment {segment} at byte {offset}: {what}; nothing was changed, an operator must decide"
-    )]
+    #[error("CORRUPT: segment {segment} at byte {offset}: {what}; nothing was changed, an operator must decide")]
     Corrupt {
         /// Segment number.
         segment: u32,
@@ -81,11 +79,7 @@ const ORIGIN: &str = "origin";
 const SMALL_FILE_BYTES_MAX: u64 = 4_096;
 
 /// Brings the directory to a state in which the next batch can be written.
-pub(crate) fn recover(
-    storage: &Arc<dyn Storage>,
-    origin: &str,
-    segment_bytes: u64,
-) -> Result<Recovered, OpenError> {
+pub(crate) fn recover(storage: &Arc<dyn Storage>, origin: &str, segment_bytes: u64) -> Result<Recovered, OpenError> {
     let disk = &**storage;
     disk.create_dir("")?;
     let (lock, last_epoch) = take_lock(disk)?;
@@ -106,28 +100,9 @@ pub(crate) fn recover(
     let checkpoint = check_checkpoint(disk, &signer, &log)?;
     let quarantined = tail::settle(disk, &segments, &log, epoch)?;
     let (spares, next_number) = open_spares(disk, &segments, segment_bytes)?;
-    let Log {
-        chain,
-        tiles,
-        active,
-    } = log;
-    let position = Position {
-        frontier: chain.frontier,
-        root: chain.root,
-        batch_no: chain.batch_no,
-        active,
-    };
-    Ok(Recovered {
-        position,
-        tiles,
-        spares,
-        next_number,
-        quarantined,
-        checkpoint,
-        salt,
-        signer,
-        lock,
-    })
+    let Log { chain, tiles, active } = log;
+    let position = Position { frontier: chain.frontier, root: chain.root, batch_no: chain.batch_no, active };
+    Ok(Recovered { position, tiles, spares, next_number, quarantined, checkpoint, salt, signer, lock })
 }
 
 fn take_lock(disk: &dyn Storage) -> Result<(Box<dyn StorageFile>, u32), OpenError> {
@@ -142,10 +117,7 @@ fn take_lock(disk: &dyn Storage) -> Result<(Box<dyn StorageFile>, u32), OpenErro
     let mut text = [0; 10];
     lock.read_at(&mut text, 0)?;
     // A damaged number is no reason to refuse: the salt keys know the epochs too.
-    let epoch = std::str::from_utf8(&text)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0);
+    let epoch = std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     Ok((lock, epoch))
 }
 
@@ -154,9 +126,7 @@ fn check_origin(disk: &dyn Storage, origin: &str) -> Result<(), OpenError> {
     match read_small(disk, ORIGIN, SMALL_FILE_BYTES_MAX)? {
         None => Ok(replace(disk, "", ORIGIN, line.as_bytes())?),
         Some(found) if found == line.as_bytes() => Ok(()),
-        Some(found) => Err(OpenError::Origin(
-            String::from_utf8_lossy(&found).trim_end().to_owned(),
-        )),
+        Some(found) => Err(OpenError::Origin(String::from_utf8_lossy(&found).trim_end().to_owned())),
     }
 }
 
@@ -183,11 +153,7 @@ pub(crate) struct Log {
 fn replay(disk: &dyn Storage, segments: &Segments) -> Result<Log, OpenError> {
     let Some(last) = segments.used.last() else {
         let chain = Chain::new(Frontier::new(), 0);
-        return Ok(Log {
-            chain,
-            tiles: Tiles::default(),
-            active: None,
-        });
+        return Ok(Log { chain, tiles: Tiles::default(), active: None });
     };
     if let Some(start) = load_tiles(disk, last)? {
         return replay_segments(disk, std::slice::from_ref(last), start);
@@ -195,11 +161,7 @@ fn replay(disk: &dyn Storage, segments: &Segments) -> Result<Log, OpenError> {
     let first = segments.used.first().unwrap_or(last);
     if first.first_leaf_index != 0 {
         let what = "the tiles do not give the tree before the last segment, and the first segments are gone";
-        return Err(OpenError::Corrupt {
-            segment: last.number,
-            offset: 0,
-            what,
-        });
+        return Err(OpenError::Corrupt { segment: last.number, offset: 0, what });
     }
     replay_segments(disk, &segments.used, (Tiles::default(), Frontier::new()))
 }
@@ -207,16 +169,11 @@ fn replay(disk: &dyn Storage, segments: &Segments) -> Result<Log, OpenError> {
 /// Tiles and frontier at the beginning of a segment, if the disk still has what gives the segment's root.
 fn load_tiles(disk: &dyn Storage, last: &SegmentHeader) -> io::Result<Option<(Tiles, Frontier)>> {
     let size = last.first_leaf_index;
-    let tail = if size.is_multiple_of(tiles::TILE_WIDTH as u64) {
-        Some(Vec::new())
-    } else {
-        tail::leaf_hashes(disk, size)?
-    };
+    let tail =
+        if size.is_multiple_of(tiles::TILE_WIDTH as u64) { Some(Vec::new()) } else { tail::leaf_hashes(disk, size)? };
     let Some(tail) = tail else { return Ok(None) };
     let loaded = Tiles::load(size, tail, |id| read_tile(disk, id)).and_then(|tiles| {
-        let frontier = Frontier::from_nodes(size, |level, index| {
-            tiles.node(level, index, |id| read_tile(disk, id))
-        })?;
+        let frontier = Frontier::from_nodes(size, |level, index| tiles.node(level, index, |id| read_tile(disk, id)))?;
         Ok((tiles, frontier))
     });
     match loaded {
@@ -239,9 +196,7 @@ impl From<TileMissing> for TileFault {
 }
 
 fn read_tile(disk: &dyn Storage, id: TileId) -> Result<Vec<Hash>, TileFault> {
-    tiles::read(disk, id)
-        .map_err(TileFault::Io)?
-        .ok_or(TileFault::Missing)
+    tiles::read(disk, id).map_err(TileFault::Io)?.ok_or(TileFault::Missing)
 }
 
 fn replay_segments(
@@ -249,30 +204,15 @@ fn replay_segments(
     headers: &[SegmentHeader],
     (mut tiles, frontier): (Tiles, Frontier),
 ) -> Result<Log, OpenError> {
-    let mut chain = Chain::new(
-        frontier,
-        headers.first().map_or(0, |header| header.first_batch_no),
-    );
+    let mut chain = Chain::new(frontier, headers.first().map_or(0, |header| header.first_batch_no));
     let mut salts = SaltKeys::new(disk);
     let mut active: Option<Active> = None;
     let mut bytes = Vec::new();
     for header in headers {
-        let corrupt = |offset, what| OpenError::Corrupt {
-            segment: header.number,
-            offset,
-            what,
-        };
-        let is_ended_there = active
-            .as_ref()
-            .is_none_or(|before| before.offset == header.prev_end_offset);
-        if header.prev_root != chain.root
-            || header.first_leaf_index != chain.frontier.size()
-            || !is_ended_there
-        {
-            return Err(corrupt(
-                0,
-                "the segment does not continue the tree before it",
-            ));
+        let corrupt = |offset, what| OpenError::Corrupt { segment: header.number, offset, what };
+        let is_ended_there = active.as_ref().is_none_or(|before| before.offset == header.prev_end_offset);
+        if header.prev_root != chain.root || header.first_leaf_index != chain.frontier.size() || !is_ended_there {
+            return Err(corrupt(0, "the segment does not continue the tree before it"));
         }
         let file = disk.open(&segment::path(header.number), true)?;
         let end = file.len()?;
@@ -284,18 +224,9 @@ fn replay_segments(
             }
             offset += frame.span();
         }
-        active = Some(Active {
-            number: header.number,
-            file,
-            offset,
-            end,
-        });
+        active = Some(Active { number: header.number, file, offset, end });
     }
-    Ok(Log {
-        chain,
-        tiles,
-        active,
-    })
+    Ok(Log { chain, tiles, active })
 }
 
 /// Writes a full tile unless the disk has the same.
@@ -307,25 +238,16 @@ fn restore_tile(disk: &dyn Storage, id: TileId, row: &[Hash]) -> io::Result<()> 
 }
 
 /// The log must contain what its own checkpoint says.
-fn check_checkpoint(
-    disk: &dyn Storage,
-    signer: &Signer,
-    log: &Log,
-) -> Result<Option<Checkpoint>, OpenError> {
+fn check_checkpoint(disk: &dyn Storage, signer: &Signer, log: &Log) -> Result<Option<Checkpoint>, OpenError> {
     let Some(note) = checkpoint::load_note(disk)? else {
         return Ok(None);
     };
     let checkpoint = Checkpoint::open(&note, signer.verifier())?;
     let (head, found) = (checkpoint.head(), log.chain.frontier.size());
     if head.size > found {
-        return Err(OpenError::Rollback {
-            checkpoint: head.size,
-            found,
-        });
+        return Err(OpenError::Rollback { checkpoint: head.size, found });
     }
-    let root = tree::root(head.size, |level, index| {
-        log.tiles.node(level, index, |id| read_tile(disk, id))
-    });
+    let root = tree::root(head.size, |level, index| log.tiles.node(level, index, |id| read_tile(disk, id)));
     match root {
         Ok(root) if root == head.root => Ok(Some(checkpoint)),
         Ok(_) => Err(OpenError::Fork(head.size)),
@@ -334,41 +256,23 @@ fn check_checkpoint(
             // A tile between the checkpoint and the end was lost: the records themselves decide.
             let hashes = tail::all_leaf_hashes(disk, head.size)?;
             let is_same = hashes.is_some_and(|hashes| tiles::subtree_root(&hashes) == head.root);
-            if is_same {
-                Ok(Some(checkpoint))
-            } else {
-                Err(OpenError::Fork(head.size))
-            }
+            if is_same { Ok(Some(checkpoint)) } else { Err(OpenError::Fork(head.size)) }
         }
     }
 }
 
 /// Spares for the writer, the first made here if the log has none: the first record needs it.
-fn open_spares(
-    disk: &dyn Storage,
-    segments: &Segments,
-    segment_bytes: u64,
-) -> Result<(Vec<Spare>, u32), OpenError> {
+fn open_spares(disk: &dyn Storage, segments: &Segments, segment_bytes: u64) -> Result<(Vec<Spare>, u32), OpenError> {
     let mut spares = Vec::new();
     for number in &segments.unused {
         let file = disk.open(&segment::path(*number), true)?;
-        spares.push(Spare {
-            number: *number,
-            file,
-        });
+        spares.push(Spare { number: *number, file });
     }
-    let next = segments
-        .unused
-        .last()
-        .copied()
-        .or(segments.used.last().map(|header| header.number));
+    let next = segments.unused.last().copied().or(segments.used.last().map(|header| header.number));
     let mut next_number = next.map_or(0, |number| number + 1);
     if segments.used.is_empty() && spares.is_empty() {
         segment::create_spare(disk, next_number, segment_bytes)?;
-        spares.push(Spare {
-            number: next_number,
-            file: disk.open(&segment::path(next_number), true)?,
-        });
+        spares.push(Spare { number: next_number, file: disk.open(&segment::path(next_number), true)? });
         next_number += 1;
     }
     Ok((spares, next_number))

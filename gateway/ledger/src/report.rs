@@ -77,9 +77,7 @@ impl FaultKind {
             Self::Entries => "the frame does not hold as many records as it says",
             Self::SaltKey => "the salt key of the boot epoch is missing",
             Self::Residue => "bytes behind the last frame are not zero",
-            Self::UnfinishedBatch => {
-                "an unfinished batch stands at the end; start the ledger to settle it"
-            }
+            Self::UnfinishedBatch => "an unfinished batch stands at the end; start the ledger to settle it",
             Self::SegmentLength => "the segment file does not have the length of its header",
             Self::Record => "the record cannot be decoded",
             Self::CheckpointMissing => "no checkpoint signs these records",
@@ -108,13 +106,7 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} ({} at byte {}",
-            self.kind.text(),
-            self.file,
-            self.offset
-        )?;
+        write!(f, "{} ({} at byte {}", self.kind.text(), self.file, self.offset)?;
         match self.index {
             Some(index) => write!(f, "; first bad index {index})"),
             None => f.write_str(")"),
@@ -150,9 +142,7 @@ pub struct Report {
 impl Report {
     /// 0 if everything holds, else the fault's code (10–63).
     pub fn exit_code(&self) -> u8 {
-        self.fault
-            .as_ref()
-            .map_or(0, |fault| fault.kind.exit_code())
+        self.fault.as_ref().map_or(0, |fault| fault.kind.exit_code())
     }
 }
 

@@ -31,21 +31,12 @@ impl SaltKey {
 
     /// Reads the key of an epoch; `None` if it is missing or has the wrong length.
     pub(crate) fn load(storage: &dyn Storage, epoch: u32) -> io::Result<Option<Self>> {
-        let bytes = read_small(
-            storage,
-            &format!("keys/{}", file_name(epoch)),
-            KEY_BYTES as u64,
-        )?;
-        Ok(bytes
-            .filter(|bytes| bytes.len() == KEY_BYTES)
-            .map(|bytes| Self::from_bytes(epoch, &bytes)))
+        let bytes = read_small(storage, &format!("keys/{}", file_name(epoch)), KEY_BYTES as u64)?;
+        Ok(bytes.filter(|bytes| bytes.len() == KEY_BYTES).map(|bytes| Self::from_bytes(epoch, &bytes)))
     }
 
     fn from_bytes(epoch: u32, bytes: &[u8]) -> Self {
-        Self {
-            epoch,
-            key: hmac::Key::new(hmac::HMAC_SHA256, bytes),
-        }
+        Self { epoch, key: hmac::Key::new(hmac::HMAC_SHA256, bytes) }
     }
 
     pub(crate) fn epoch(&self) -> u32 {
@@ -55,12 +46,7 @@ impl SaltKey {
     /// `HMAC-SHA256(key, epoch || worker || ctr)[..16]`, integers big-endian.
     pub(crate) fn salt(&self, worker: u16, ctr: u64) -> [u8; SALT_BYTES] {
         let mut message = [0; 14];
-        let fields = self
-            .epoch
-            .to_be_bytes()
-            .into_iter()
-            .chain(worker.to_be_bytes())
-            .chain(ctr.to_be_bytes());
+        let fields = self.epoch.to_be_bytes().into_iter().chain(worker.to_be_bytes()).chain(ctr.to_be_bytes());
         for (byte, value) in message.iter_mut().zip(fields) {
             *byte = value;
         }
@@ -76,12 +62,7 @@ impl SaltKey {
 /// Highest epoch that has a key, so that an epoch is never used twice even if `LOCK` is damaged.
 pub(crate) fn newest_epoch(storage: &dyn Storage) -> io::Result<u32> {
     let names = storage.list("keys")?;
-    let epoch = |name: &String| {
-        name.strip_prefix(PREFIX)?
-            .strip_suffix(SUFFIX)?
-            .parse()
-            .ok()
-    };
+    let epoch = |name: &String| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.parse().ok();
     Ok(names.iter().filter_map(epoch).max().unwrap_or(0))
 }
 
@@ -97,10 +78,7 @@ pub(crate) struct SaltKeys<'s> {
 
 impl<'s> SaltKeys<'s> {
     pub(crate) fn new(storage: &'s dyn Storage) -> Self {
-        Self {
-            storage,
-            current: None,
-        }
+        Self { storage, current: None }
     }
 
     /// The key of an epoch. Frames of one epoch follow each other, so remembering the last key is enough.

@@ -115,11 +115,8 @@ pub(crate) fn path(number: u32) -> String {
 /// Numbers of all segments present, spares included, ascending.
 pub(crate) fn list(storage: &dyn Storage) -> io::Result<Vec<u32>> {
     let names = storage.list(FOLDER)?;
-    let mut numbers: Vec<u32> = names
-        .iter()
-        .filter_map(|name| name.strip_suffix(SUFFIX))
-        .filter_map(|stem| stem.parse().ok())
-        .collect();
+    let mut numbers: Vec<u32> =
+        names.iter().filter_map(|name| name.strip_suffix(SUFFIX)).filter_map(|stem| stem.parse().ok()).collect();
     numbers.sort_unstable();
     Ok(numbers)
 }
@@ -131,27 +128,17 @@ pub(crate) fn read_start(file: &dyn StorageFile) -> io::Result<SegmentStart> {
     if bytes.iter().all(|byte| *byte == 0) {
         return Ok(SegmentStart::Spare);
     }
-    Ok(
-        SegmentHeader::decode(&bytes).map_or(SegmentStart::Damaged, |header| {
-            SegmentStart::Used(Box::new(header))
-        }),
-    )
+    Ok(SegmentHeader::decode(&bytes).map_or(SegmentStart::Damaged, |header| SegmentStart::Used(Box::new(header))))
 }
 
 /// Creates a spare: really written zeros, because unwritten extents would cost a journal commit per batch.
 /// Its name and its zeros are durable when this returns.
-pub(crate) fn create_spare(
-    storage: &dyn Storage,
-    number: u32,
-    segment_bytes: u64,
-) -> io::Result<()> {
+pub(crate) fn create_spare(storage: &dyn Storage, number: u32, segment_bytes: u64) -> io::Result<()> {
     let file = storage.create(&format!("{}.tmp", path(number)))?;
     let zeros = vec![0; ZERO_BYTES.min(usize::try_from(segment_bytes).unwrap_or(ZERO_BYTES))];
     let mut offset = 0;
     while offset < segment_bytes {
-        let piece = usize::try_from(segment_bytes - offset)
-            .unwrap_or(usize::MAX)
-            .min(zeros.len());
+        let piece = usize::try_from(segment_bytes - offset).unwrap_or(usize::MAX).min(zeros.len());
         file.write_at(zeros.get(..piece).unwrap_or_default(), offset)?;
         offset += piece as u64;
     }

@@ -98,12 +98,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn key(&self, worker: u16, ctr: u64) -> RequestKey {
-        RequestKey {
-            boot_epoch: self.salt.epoch(),
-            node: self.node,
-            worker,
-            ctr,
-        }
+        RequestKey { boot_epoch: self.salt.epoch(), node: self.node, worker, ctr }
     }
 
     /// Wakes the writer if it sleeps and the record is a reason to.
@@ -140,11 +135,7 @@ impl Shared {
         if registry.is_ended || worker == CONTROL_WORKER {
             return None;
         }
-        if let Some((lane, is_taken)) = registry
-            .lanes
-            .iter_mut()
-            .find(|(lane, _)| lane.worker == worker)
-        {
+        if let Some((lane, is_taken)) = registry.lanes.iter_mut().find(|(lane, _)| lane.worker == worker) {
             return (!std::mem::replace(is_taken, true)).then(|| Arc::clone(lane));
         }
         let lane = Arc::new(Lane::new(worker));
@@ -155,11 +146,7 @@ impl Shared {
 
     pub(crate) fn release(&self, worker: u16) {
         let mut registry = lock(&self.registry);
-        if let Some((_, is_taken)) = registry
-            .lanes
-            .iter_mut()
-            .find(|(lane, _)| lane.worker == worker)
-        {
+        if let Some((_, is_taken)) = registry.lanes.iter_mut().find(|(lane, _)| lane.worker == worker) {
             *is_taken = false;
         }
     }
@@ -169,9 +156,7 @@ impl Shared {
         let mut registry = lock(&self.registry);
         registry.is_ended |= end;
         let workers = registry.lanes.iter().map(|(lane, _)| Arc::clone(lane));
-        std::iter::once(Arc::clone(&self.control))
-            .chain(workers)
-            .collect()
+        std::iter::once(Arc::clone(&self.control)).chain(workers).collect()
     }
 
     pub(crate) fn stop_requested(&self) -> bool {

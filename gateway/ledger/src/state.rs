@@ -77,16 +77,12 @@ impl Gate {
 
     /// A spare segment is there again.
     pub(crate) fn spare_came(&self) {
-        let _other_state =
-            self.0
-                .compare_exchange(NO_SPARE, OPEN, Ordering::AcqRel, Ordering::Acquire);
+        let _other_state = self.0.compare_exchange(NO_SPARE, OPEN, Ordering::AcqRel, Ordering::Acquire);
     }
 }
 
 /// Upper bounds of the fsync histogram in microseconds; a last bucket takes the rest.
-pub const FSYNC_BOUNDS_US: [u64; 10] = [
-    50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 100_000, 1_000_000,
-];
+pub const FSYNC_BOUNDS_US: [u64; 10] = [50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 100_000, 1_000_000];
 
 /// Counters, written by the writer and the background threads only.
 #[derive(Default)]

@@ -98,17 +98,11 @@ pub struct DirStorage {
 impl DirStorage {
     /// Does not touch the disk.
     pub fn new(root: impl AsRef<Path>) -> Self {
-        Self {
-            root: root.as_ref().to_path_buf(),
-        }
+        Self { root: root.as_ref().to_path_buf() }
     }
 
     fn path(&self, path: &str) -> PathBuf {
-        if path.is_empty() {
-            self.root.clone()
-        } else {
-            self.root.join(path)
-        }
+        if path.is_empty() { self.root.clone() } else { self.root.join(path) }
     }
 }
 
@@ -133,22 +127,12 @@ impl Storage for DirStorage {
     }
 
     fn open(&self, path: &str, write: bool) -> io::Result<Box<dyn StorageFile>> {
-        Ok(Box::new(
-            OpenOptions::new()
-                .read(true)
-                .write(write)
-                .open(self.path(path))?,
-        ))
+        Ok(Box::new(OpenOptions::new().read(true).write(write).open(self.path(path))?))
     }
 
     fn create(&self, path: &str) -> io::Result<Box<dyn StorageFile>> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(self.path(path))?;
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(self.path(path))?;
         Ok(Box::new(file))
     }
 
@@ -168,10 +152,7 @@ impl Storage for DirStorage {
     }
 
     fn lock(&self, path: &str) -> io::Result<Option<Box<dyn StorageFile>>> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(self.path(path))?;
+        let file = OpenOptions::new().read(true).write(true).open(self.path(path))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Box::new(file))),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -220,21 +201,14 @@ impl StorageFile for File {
 }
 
 /// Reads a whole small file; `None` if there is none, an error if it is longer than `bytes_max`.
-pub(crate) fn read_small(
-    storage: &dyn Storage,
-    path: &str,
-    bytes_max: u64,
-) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn read_small(storage: &dyn Storage, path: &str, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
     let file = match storage.open(path, false) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
     };
     let bytes = file.len()?;
     if bytes > bytes_max {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "file is longer than its format allows",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "file is longer than its format allows"));
     }
     let mut content = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)];
     let read = file.read_at(&mut content, 0)?;
@@ -243,17 +217,8 @@ pub(crate) fn read_small(
 }
 
 /// Replaces a file so that after a crash either the old or the new content stands, whole.
-pub(crate) fn replace(
-    storage: &dyn Storage,
-    folder: &str,
-    name: &str,
-    content: &[u8],
-) -> io::Result<()> {
-    let path = if folder.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{folder}/{name}")
-    };
+pub(crate) fn replace(storage: &dyn Storage, folder: &str, name: &str, content: &[u8]) -> io::Result<()> {
+    let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
     let temporary = format!("{path}.tmp");
     let file = storage.create(&temporary)?;
     file.write_at(content, 0)?;

@@ -49,11 +49,7 @@ pub(crate) fn settle(
         };
         if let Some(later) = later_frame(&*file, offset, log.chain.batch_no)? {
             let what = "a valid later batch stands behind a hole";
-            return Err(OpenError::Corrupt {
-                segment: number,
-                offset: later,
-                what,
-            });
+            return Err(OpenError::Corrupt { segment: number, offset: later, what });
         }
         remains.push((file, (number, offset, last + 1)));
     }
@@ -63,11 +59,7 @@ pub(crate) fn settle(
         [(file, place)] => Ok(vec![move_to_quarantine(disk, &**file, *place, epoch)?]),
         [(_, (segment, offset, _)), ..] => {
             let what = "unfinished batches in more than one segment";
-            Err(OpenError::Corrupt {
-                segment: *segment,
-                offset: *offset,
-                what,
-            })
+            Err(OpenError::Corrupt { segment: *segment, offset: *offset, what })
         }
     }
 }
@@ -89,12 +81,7 @@ fn move_to_quarantine(
     remains.fill(0);
     file.write_at(&remains, from)?;
     file.sync()?;
-    Ok(Quarantined {
-        segment: number,
-        offset: from,
-        bytes,
-        sha256,
-    })
+    Ok(Quarantined { segment: number, offset: from, bytes, sha256 })
 }
 
 /// Offset of the last byte at or after `from` that is not zero.
@@ -115,11 +102,7 @@ pub(crate) fn last_nonzero(file: &dyn StorageFile, from: u64) -> io::Result<Opti
 }
 
 /// Offset of a valid frame of a batch later than the one expected next.
-pub(crate) fn later_frame(
-    file: &dyn StorageFile,
-    offset: u64,
-    expected: u64,
-) -> io::Result<Option<u64>> {
+pub(crate) fn later_frame(file: &dyn StorageFile, offset: u64, expected: u64) -> io::Result<Option<u64>> {
     let end = file.len()?;
     let mut bytes = Vec::new();
     let mut at = offset.max(FIRST_FRAME).next_multiple_of(ALIGNMENT as u64);
@@ -143,10 +126,7 @@ pub(crate) fn all_leaf_hashes(disk: &dyn Storage, size: u64) -> io::Result<Optio
 }
 
 fn range(disk: &dyn Storage, from: u64, to: u64) -> io::Result<Option<Vec<Hash>>> {
-    match Marks::read(disk)
-        .map_err(ReadError::Io)
-        .and_then(|marks| marks.leaf_hashes(disk, from, to))
-    {
+    match Marks::read(disk).map_err(ReadError::Io).and_then(|marks| marks.leaf_hashes(disk, from, to)) {
         Ok(hashes) => Ok(Some(hashes).filter(|hashes| hashes.len() as u64 == to - from)),
         Err(ReadError::Io(error)) => Err(error),
         Err(_) => Ok(None),

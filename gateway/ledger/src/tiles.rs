@@ -31,13 +31,8 @@ pub(crate) struct Tiles {
 impl Tiles {
     /// Size and root, from the right edge alone.
     pub(crate) fn head(&self) -> Result<TreeHead, TileMissing> {
-        let root = tree::root(self.size, |level, at| {
-            self.node(level, at, |id| Err(TileMissing(id)))
-        })?;
-        Ok(TreeHead {
-            size: self.size,
-            root,
-        })
+        let root = tree::root(self.size, |level, at| self.node(level, at, |id| Err(TileMissing(id))))?;
+        Ok(TreeHead { size: self.size, root })
     }
 
     /// Adds a leaf hash; `on_full` gets each tile that this completes. The edge in memory stays right if it fails;
@@ -72,28 +67,15 @@ impl Tiles {
     fn row(&mut self, level: u8) -> Option<&mut Vec<Hash>> {
         let at = usize::from(level);
         if self.partial.len() <= at {
-            self.partial
-                .resize_with(at + 1, || Vec::with_capacity(TILE_WIDTH));
+            self.partial.resize_with(at + 1, || Vec::with_capacity(TILE_WIDTH));
         }
         self.partial.get_mut(at)
     }
 
     /// Rows that do not fill a tile, with the position of the tile they begin.
     pub(crate) fn partials(&self) -> impl Iterator<Item = (TileId, &[Hash])> {
-        let rows = self
-            .partial
-            .iter()
-            .zip(0_u8..)
-            .filter(|(row, _)| !row.is_empty());
-        rows.map(|(row, level)| {
-            (
-                TileId {
-                    level,
-                    number: full_tiles(self.size, level),
-                },
-                row.as_slice(),
-            )
-        })
+        let rows = self.partial.iter().zip(0_u8..).filter(|(row, _)| !row.is_empty());
+        rows.map(|(row, level)| (TileId { level, number: full_tiles(self.size, level) }, row.as_slice()))
     }
 
     /// Hash of the complete subtree `[index·2^level, (index+1)·2^level)`; `tile` gets full tiles.
@@ -105,23 +87,14 @@ impl Tiles {
     ) -> Result<Hash, E> {
         let (tile_level, rest) = (level / TILE_HEIGHT, level % TILE_HEIGHT);
         let first = index << rest;
-        let id = TileId {
-            level: tile_level,
-            number: first / TILE_WIDTH as u64,
-        };
+        let id = TileId { level: tile_level, number: first / TILE_WIDTH as u64 };
         let from = usize::try_from(first % TILE_WIDTH as u64).unwrap_or(0);
         let wanted = from..from + (1 << rest);
         if id.number < full_tiles(self.size, tile_level) {
             let hashes = tile(id)?;
-            return hashes
-                .get(wanted)
-                .map(subtree_root)
-                .ok_or_else(|| TileMissing(id).into());
+            return hashes.get(wanted).map(subtree_root).ok_or_else(|| TileMissing(id).into());
         }
-        let row = self
-            .partial
-            .get(usize::from(tile_level))
-            .and_then(|row| row.get(wanted));
+        let row = self.partial.get(usize::from(tile_level)).and_then(|row| row.get(wanted));
         row.map(subtree_root).ok_or_else(|| TileMissing(id).into())
     }
 
@@ -140,10 +113,7 @@ impl Tiles {
             }
             let mut row = Vec::with_capacity(TILE_WIDTH);
             for number in below / TILE_WIDTH as u64 * TILE_WIDTH as u64..below {
-                row.push(subtree_root(&tile(TileId {
-                    level: level - 1,
-                    number,
-                })?));
+                row.push(subtree_root(&tile(TileId { level: level - 1, number })?));
             }
             partial.push(row);
         }
@@ -157,24 +127,15 @@ pub(crate) struct TileMissing(pub(crate) TileId);
 
 /// Full tiles of a level in a tree of `size` leaves.
 pub(crate) fn full_tiles(size: u64, level: u8) -> u64 {
-    size.checked_shr(u32::from(TILE_HEIGHT) * (u32::from(level) + 1))
-        .unwrap_or(0)
+    size.checked_shr(u32::from(TILE_HEIGHT) * (u32::from(level) + 1)).unwrap_or(0)
 }
 
 /// Partial tiles, with their widths, of a tree of `size` leaves.
 pub(crate) fn partial_ids(size: u64) -> Vec<(TileId, usize)> {
     let ids = (0..TILE_HEIGHT).map(|level| {
-        let row = size
-            .checked_shr(u32::from(TILE_HEIGHT) * u32::from(level))
-            .unwrap_or(0);
+        let row = size.checked_shr(u32::from(TILE_HEIGHT) * u32::from(level)).unwrap_or(0);
         let width = usize::try_from(row % TILE_WIDTH as u64).unwrap_or(0);
-        (
-            TileId {
-                level,
-                number: row / TILE_WIDTH as u64,
-            },
-            width,
-        )
+        (TileId { level, number: row / TILE_WIDTH as u64 }, width)
     });
     ids.filter(|(_, width)| *width > 0).collect()
 }
@@ -194,24 +155,16 @@ pub(crate) fn read(storage: &dyn Storage, id: TileId) -> io::Result<Option<Vec<H
         Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(None),
         bytes => bytes?,
     };
-    Ok(bytes
-        .filter(|bytes| bytes.len() == TILE_BYTES)
-        .map(|bytes| bytes.as_chunks::<32>().0.to_vec()))
+    Ok(bytes.filter(|bytes| bytes.len() == TILE_BYTES).map(|bytes| bytes.as_chunks::<32>().0.to_vec()))
 }
 
 /// Reads a partial tile of that width.
-pub(crate) fn read_partial(
-    storage: &dyn Storage,
-    id: TileId,
-    width: usize,
-) -> io::Result<Option<Vec<Hash>>> {
+pub(crate) fn read_partial(storage: &dyn Storage, id: TileId, width: usize) -> io::Result<Option<Vec<Hash>>> {
     let bytes = match read_small(storage, &partial_path(id, width), TILE_BYTES as u64) {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(None),
         bytes => bytes?,
     };
-    Ok(bytes
-        .filter(|bytes| bytes.len() == width * 32)
-        .map(|bytes| bytes.as_chunks::<32>().0.to_vec()))
+    Ok(bytes.filter(|bytes| bytes.len() == width * 32).map(|bytes| bytes.as_chunks::<32>().0.to_vec()))
 }
 
 /// Writes a tile. Not durable: it can be made again.
@@ -229,9 +182,7 @@ fn write_file(storage: &dyn Storage, path: &str, hashes: &[Hash]) -> io::Result<
         storage.create_dir(folder)?;
     }
     let temporary = format!("{path}.tmp");
-    storage
-        .create(&temporary)?
-        .write_at(hashes.as_flattened(), 0)?;
+    storage.create(&temporary)?.write_at(hashes.as_flattened(), 0)?;
     storage.rename(&temporary, path)
 }
 

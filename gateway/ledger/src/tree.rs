@@ -40,32 +40,18 @@ impl Frontier {
 
     /// Root of the tree so far.
     pub fn root(&self) -> Hash {
-        let complete = self
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(level, _)| self.size >> level & 1 == 1);
-        complete
-            .map(|(_, node)| *node)
-            .reduce(|right, left| node_hash(&left, &right))
-            .unwrap_or_else(empty_root)
+        let complete = self.nodes.iter().enumerate().filter(|(level, _)| self.size >> level & 1 == 1);
+        complete.map(|(_, node)| *node).reduce(|right, left| node_hash(&left, &right)).unwrap_or_else(empty_root)
     }
 
     /// Rebuilds the frontier of a tree of `size` leaves from its complete subtrees.
-    pub(crate) fn from_nodes<E>(
-        size: u64,
-        mut node: impl FnMut(u8, u64) -> Result<Hash, E>,
-    ) -> Result<Self, E> {
+    pub(crate) fn from_nodes<E>(size: u64, mut node: impl FnMut(u8, u64) -> Result<Hash, E>) -> Result<Self, E> {
         let levels = u64::BITS - size.leading_zeros();
         let mut nodes = Vec::new();
         for level in 0..levels {
             let is_set = size >> level & 1 == 1;
             let level_no = u8::try_from(level).unwrap_or(u8::MAX);
-            nodes.push(if is_set {
-                node(level_no, (size >> level) - 1)?
-            } else {
-                [0; 32]
-            });
+            nodes.push(if is_set { node(level_no, (size >> level) - 1)? } else { [0; 32] });
         }
         Ok(Self { size, nodes })
     }
@@ -77,11 +63,7 @@ fn split(size: u64) -> u64 {
 }
 
 /// Root of leaves `[from, from + size)`, `from` aligned as the recursion produces it.
-fn range_root<E>(
-    from: u64,
-    size: u64,
-    node: &mut impl FnMut(u8, u64) -> Result<Hash, E>,
-) -> Result<Hash, E> {
+fn range_root<E>(from: u64, size: u64, node: &mut impl FnMut(u8, u64) -> Result<Hash, E>) -> Result<Hash, E> {
     if size == 0 {
         return Ok(empty_root());
     }
@@ -90,10 +72,7 @@ fn range_root<E>(
         return node(u8::try_from(level).unwrap_or(u8::MAX), from >> level);
     }
     let left = split(size);
-    let (left_root, right_root) = (
-        range_root(from, left, node)?,
-        range_root(from + left, size - left, node)?,
-    );
+    let (left_root, right_root) = (range_root(from, left, node)?, range_root(from + left, size - left, node)?);
     Ok(node_hash(&left_root, &right_root))
 }
 
@@ -219,11 +198,7 @@ pub fn verify_consistency(old: &TreeHead, new: &TreeHead, proof: &[Hash]) -> boo
         last >>= 1;
     }
     let mut steps = proof.iter();
-    let start = if old.size.is_power_of_two() {
-        Some(&old.root)
-    } else {
-        steps.next()
-    };
+    let start = if old.size.is_power_of_two() { Some(&old.root) } else { steps.next() };
     let Some(start) = start else { return false };
     let (mut old_node, mut new_node) = (*start, *start);
     for step in steps {

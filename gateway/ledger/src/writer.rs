@@ -101,13 +101,11 @@ impl Writer {
                 return;
             }
             if let Some(left) = left_until(self.linger_until) {
-                self.shared
-                    .sleep_as_writer(Some(left), || self.waits(Lane::waiting_gating));
+                self.shared.sleep_as_writer(Some(left), || self.waits(Lane::waiting_gating));
             } else if self.waits(Lane::waiting) {
                 return;
             } else {
-                self.shared
-                    .sleep_as_writer(None, || self.has_new_lane() || self.waits(Lane::waiting));
+                self.shared.sleep_as_writer(None, || self.has_new_lane() || self.waits(Lane::waiting));
                 self.linger_until = clock::now() + TRAILING_DELAY;
             }
         }
@@ -127,11 +125,7 @@ impl Writer {
         }
         self.lanes_version = self.shared.lanes_version.load(Ordering::SeqCst);
         for lane in self.shared.lanes(end) {
-            if !self
-                .lanes
-                .iter()
-                .any(|(known, _)| known.worker == lane.worker)
-            {
+            if !self.lanes.iter().any(|(known, _)| known.worker == lane.worker) {
                 self.lanes.push((lane, Load::default()));
             }
         }
@@ -163,8 +157,7 @@ impl Writer {
     }
 
     fn batch_bytes_max(&self) -> usize {
-        usize::try_from(BATCH_BYTES_MAX.min(self.shared.pace.segment_bytes / 2))
-            .unwrap_or(usize::MAX)
+        usize::try_from(BATCH_BYTES_MAX.min(self.shared.pace.segment_bytes / 2)).unwrap_or(usize::MAX)
     }
 
     fn write_batch(&mut self) -> Result<(), Closed> {
@@ -173,26 +166,18 @@ impl Writer {
             self.frame.extend_from_slice(&load.body);
         }
         let span = frame::span(frame::body_len(&self.frame));
-        let fits = self
-            .at
-            .active
-            .as_ref()
-            .is_some_and(|active| active.offset + span <= active.end);
+        let fits = self.at.active.as_ref().is_some_and(|active| active.offset + span <= active.end);
         let segment_header = if fits { None } else { Some(self.roll()?) };
         let header = self.fold();
         frame::finish(&mut self.frame, &header);
         let Some(active) = &mut self.at.active else {
             return Err(Closed::NoSpare);
         };
-        let place = Place {
-            segment: active.number,
-            offset: active.offset,
-        };
+        let place = Place { segment: active.number, offset: active.offset };
         let written = match &segment_header {
-            Some(bytes) => active
-                .file
-                .write_at(bytes, 0)
-                .and_then(|()| active.file.write_at(&self.frame, active.offset)),
+            Some(bytes) => {
+                active.file.write_at(bytes, 0).and_then(|()| active.file.write_at(&self.frame, active.offset))
+            }
             None => active.file.write_at(&self.frame, active.offset),
         };
         if let Err(error) = written {
@@ -203,9 +188,7 @@ impl Writer {
             return Err(self.fail(Closed::Poisoned, &error));
         }
         active.offset += span;
-        self.shared
-            .counters
-            .synced(clock::now().duration_since(before));
+        self.shared.counters.synced(clock::now().duration_since(before));
         self.announce(&header, place, span);
         Ok(())
     }
@@ -239,10 +222,7 @@ impl Writer {
             tracing::error!("no spare segment: the ledger takes no records until one is made");
             return Err(Closed::NoSpare);
         };
-        let end = spare
-            .file
-            .len()
-            .map_err(|error| self.fail(Closed::WriteFailed, &error))?;
+        let end = spare.file.len().map_err(|error| self.fail(Closed::WriteFailed, &error))?;
         let header = SegmentHeader {
             number: spare.number,
             first_leaf_index: self.at.frontier.size(),
@@ -254,12 +234,7 @@ impl Writer {
             segment_bytes: end,
             origin_hash: self.origin_hash,
         };
-        self.at.active = Some(Active {
-            number: spare.number,
-            file: spare.file,
-            offset: FIRST_FRAME,
-            end,
-        });
+        self.at.active = Some(Active { number: spare.number, file: spare.file, offset: FIRST_FRAME, end });
         Ok(header.encode())
     }
 
@@ -268,18 +243,10 @@ impl Writer {
         let mut spares = lock(&self.shared.spares);
         while spares.ready.is_empty() {
             let left = left_until(due).filter(|_| !self.shared.stop_requested())?;
-            spares = self
-                .shared
-                .spares_changed
-                .wait_timeout(spares, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            spares = self.shared.spares_changed.wait_timeout(spares, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         let spare = spares.ready.remove(0);
-        self.shared.counters.spares.store(
-            u32::try_from(spares.ready.len()).unwrap_or(u32::MAX),
-            Ordering::Relaxed,
-        );
+        self.shared.counters.spares.store(u32::try_from(spares.ready.len()).unwrap_or(u32::MAX), Ordering::Relaxed);
         self.shared.spares_changed.notify_all();
         Some(spare)
     }
@@ -291,30 +258,19 @@ impl Writer {
             for (_, load) in &self.lanes {
                 harvest.leaves.extend_from_slice(&load.leaves);
             }
-            harvest.head = TreeHead {
-                size: self.at.frontier.size(),
-                root: self.at.root,
-            };
+            harvest.head = TreeHead { size: self.at.frontier.size(), root: self.at.root };
         }
         self.shared.marks.note(header.first_index, place);
-        self.shared
-            .durable_size
-            .store(self.at.frontier.size(), Ordering::Release);
+        self.shared.durable_size.store(self.at.frontier.size(), Ordering::Release);
         let counters = &self.shared.counters;
-        counters
-            .records
-            .fetch_add(u64::from(header.count), Ordering::Relaxed);
+        counters.records.fetch_add(u64::from(header.count), Ordering::Relaxed);
         counters.batches.fetch_add(1, Ordering::Relaxed);
         counters.bytes.fetch_add(span, Ordering::Relaxed);
     }
 
     fn publish(&self, first_index: Result<u64, Closed>) {
         let mut before = 0;
-        for (lane, load) in self
-            .lanes
-            .iter()
-            .filter(|(_, load)| !load.leaves.is_empty())
-        {
+        for (lane, load) in self.lanes.iter().filter(|(_, load)| !load.leaves.is_empty()) {
             let count = load.leaves.len() as u64;
             lane.publish(Run {
                 first_ctr: load.first_ctr,
@@ -326,10 +282,7 @@ impl Writer {
     }
 
     fn fail(&self, why: Closed, error: &std::io::Error) -> Closed {
-        self.shared
-            .counters
-            .write_errors
-            .fetch_add(1, Ordering::Relaxed);
+        self.shared.counters.write_errors.fetch_add(1, Ordering::Relaxed);
         self.shared.gate.close(why);
         tracing::error!(error = %error, "{why}: the ledger takes no records until restarted");
         why
@@ -338,6 +291,5 @@ impl Writer {
 
 /// Time left, `None` once it is over.
 fn left_until(due: Instant) -> Option<Duration> {
-    due.checked_duration_since(clock::now())
-        .filter(|left| !left.is_zero())
+    due.checked_duration_since(clock::now()).filter(|left| !left.is_zero())
 }

@@ -10,6 +10,10 @@ const BASE_PORT: u16 = 8443;
 /// The ops listener takes the port two above.
 const BASE_PORT_MAX: i64 = 65_533;
 
+const FIXTURES_HELP: &str =
+    "Folder with sample_catalog.json, demo_grants.json and demo_records.json instead of the built-in ones";
+const REASON_HELP: &str = "Why it is revoked: unspecified, key_compromise, affiliation_changed, superseded, cessation_of_operation or privilege_withdrawn";
+
 /// Sluice (数闸): the gateway through which departments of a city share data.
 #[derive(Debug, Parser)]
 #[command(version, disable_help_subcommand = true)]
@@ -45,8 +49,8 @@ pub(crate) struct Demo {
     /// Port of the data listener; the ops listener takes the one two above
     #[arg(long, value_name = "BASE", default_value_t = BASE_PORT, value_parser = clap::value_parser!(u16).range(1..=BASE_PORT_MAX))]
     pub(crate) port: u16,
-    /// Folder with sample_catalog.json, demo_grants.json and demo_records.json instead of the built-in ones
-    #[arg(long, value_name = "DIR")]
+    /// Folder with other fixtures than the built-in ones
+    #[arg(long, value_name = "DIR", long_help = FIXTURES_HELP)]
     pub(crate) fixtures: Option<PathBuf>,
     /// Start over: remove what an earlier demo made in the folder
     #[arg(long)]
@@ -194,8 +198,8 @@ pub(crate) struct CertsRevoke {
     /// Serial number or SHA-256 fingerprint of the certificate
     #[arg(long, value_name = "HEX")]
     pub(crate) certificate: CertificateRef,
-    /// unspecified, key_compromise, affiliation_changed, superseded, cessation_of_operation or privilege_withdrawn
-    #[arg(long, default_value = "unspecified")]
+    /// Why it is revoked
+    #[arg(long, default_value = "unspecified", long_help = REASON_HELP)]
     pub(crate) reason: Reason,
 }
 

@@ -1,6 +1,7 @@
 //! How a command ends when it does not end well: a sentence on standard error and an exit code.
 
-use std::io;
+use std::fmt::Display;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use sluice_certs::CertsError;
@@ -52,17 +53,22 @@ impl Failure {
     pub(crate) fn report(self) -> ExitCode {
         match self {
             Self::Configuration(faults) => {
-                eprintln!("{faults}");
+                tell(&faults);
                 ExitCode::from(CONFIGURATION)
             }
             // The reader of our output has closed it, as `head` does: nobody is left to tell.
             Self::Failed(error) if is_closed_output(&error) => ExitCode::SUCCESS,
             Self::Failed(error) => {
-                eprintln!("sluice: {error:#}");
+                tell(&format_args!("sluice: {error:#}"));
                 ExitCode::from(FAILED)
             }
         }
     }
+}
+
+fn tell(sentence: &impl Display) {
+    // Where nobody listens, the exit code still tells.
+    let _ = writeln!(io::stderr(), "{sentence}");
 }
 
 fn is_closed_output(error: &anyhow::Error) -> bool {

@@ -11,8 +11,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 ///
 /// # Errors
 /// Logging was started before.
-pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
-    let subscriber = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(log.level.as_str())).with_writer(io::stderr);
+pub(crate) fn start(log: Log) -> anyhow::Result<()> {
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(EnvFilter::new(log.level.as_str())).with_writer(io::stderr);
     let started = if log.format == LogFormat::Text || io::stderr().is_terminal() {
         subscriber.with_ansi(io::stderr().is_terminal()).finish().try_init()
     } else {

@@ -6,6 +6,7 @@ mod clock;
 mod commands;
 mod demo;
 mod failure;
+mod hex;
 mod logs;
 mod ops;
 mod output;

@@ -12,12 +12,8 @@ use crate::plain_http::{Answer, Bounds, answer, text};
 use crate::process_metrics;
 
 /// Probes and one or two scrapers; more are a mistake.
-pub(crate) const BOUNDS: Bounds = Bounds {
-    connections_max: 64,
-    body_bytes_max: 1024,
-    idle: Duration::from_secs(60),
-    body: Duration::from_secs(2),
-};
+pub(crate) const BOUNDS: Bounds =
+    Bounds { connections_max: 64, body_bytes_max: 1024, idle: Duration::from_mins(1), body: Duration::from_secs(2) };
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// One condition of being ready.
@@ -107,7 +103,9 @@ impl View {
 fn readyz(checks: &[Check], query: &str) -> Answer {
     let pairs = || query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let verbose = pairs().any(|(name, _)| name == "verbose");
-    let excluded = |check: &Check| pairs().any(|(name, value)| name == "exclude" && value.split(',').any(|each| each == check.name));
+    let excluded = |check: &Check| {
+        pairs().any(|(name, value)| name == "exclude" && value.split(',').any(|each| each == check.name))
+    };
 
     let mut lines = String::new();
     let mut ready = true;
@@ -122,7 +120,8 @@ fn readyz(checks: &[Check], query: &str) -> Answer {
             }
         };
     }
-    let (status, verdict) = if ready { (StatusCode::OK, "ok\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") };
+    let (status, verdict) =
+        if ready { (StatusCode::OK, "ok\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") };
     if verbose || !ready { text(status, lines + verdict) } else { text(status, verdict) }
 }
 

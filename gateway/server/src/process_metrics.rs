@@ -66,7 +66,12 @@ mod tests {
     fn this_process_has_all_of_them() {
         let mut out = String::new();
         append(&mut out, 5);
-        for name in ["process_start_time_seconds 5", "process_cpu_seconds_total ", "process_resident_memory_bytes ", "process_open_fds "] {
+        for name in [
+            "process_start_time_seconds 5",
+            "process_cpu_seconds_total ",
+            "process_resident_memory_bytes ",
+            "process_open_fds ",
+        ] {
             assert!(out.lines().any(|line| line.starts_with(name)), "{name} in {out}");
         }
     }

@@ -50,7 +50,11 @@ impl Running {
         let (ledger, opening) =
             Ledger::open(&options).with_context(|| format!("cannot open the ledger in {}", options.dir.display()))?;
         for found in &opening.quarantined {
-            tracing::warn!(segment = found.segment, bytes = found.bytes, "an unfinished batch was set aside in quarantine");
+            tracing::warn!(
+                segment = found.segment,
+                bytes = found.bytes,
+                "an unfinished batch was set aside in quarantine"
+            );
         }
         let parts = GatewayParts {
             ledger,
@@ -123,14 +127,17 @@ fn bindings(catalogue: &Catalogue, answer_bytes_max: u32) -> anyhow::Result<Vec<
 
 fn tokens(settings: &Settings) -> anyhow::Result<TokenRules> {
     let given = &settings.tokens;
-    let der = PrivatePkcs8KeyDer::from_pem_slice(given.signing_key_pem.expose()).map_err(|_| anyhow!("{} is no private key", given.signing_key))?;
+    let der = PrivatePkcs8KeyDer::from_pem_slice(given.signing_key_pem.expose())
+        .map_err(|_| anyhow!("{} is no private key", given.signing_key))?;
     let signing = SigningKey::from_pkcs8(der.secret_pkcs8_der()).with_context(|| given.signing_key.to_string())?;
     let issuers = given.issuers.iter().map(|issuer| {
-        let jwks = std::fs::read_to_string(&issuer.jwks).with_context(|| format!("cannot read {}", issuer.jwks.display()))?;
+        let jwks =
+            std::fs::read_to_string(&issuer.jwks).with_context(|| format!("cannot read {}", issuer.jwks.display()))?;
         Issuer::from_jwks(&issuer.issuer, &issuer.audience, &jwks).with_context(|| issuer.jwks.display().to_string())
     });
     let issuers = issuers.collect::<anyhow::Result<_>>()?;
-    let times = TokenTimes { lifetime_s: whole_seconds(given.pace.lifetime), leeway_s: whole_seconds(given.pace.leeway) };
+    let times =
+        TokenTimes { lifetime_s: whole_seconds(given.pace.lifetime), leeway_s: whole_seconds(given.pace.leeway) };
     Ok(TokenRules::new(signing, &settings.data.public_url, issuers, times, 0)?)
 }
 

@@ -61,7 +61,7 @@ where
     let starting = tokio::task::spawn_blocking(move || Running::start(loaded));
     let running = tokio::select! {
         started = starting => started.context("the start broke off")??,
-        _ = ended(&mut signals, manner.ends_at_hang_up) => return Ok(()),
+        () = ended(&mut signals, manner.ends_at_hang_up) => return Ok(()),
     };
     view.serves(Box::new(running.watch()));
     tracing::info!("serving");
@@ -94,7 +94,9 @@ async fn ended(signals: &mut Signals, ends_at_hang_up: bool) {
         match signals.next().await {
             Wish::Drain | Wish::StopNow => return,
             Wish::HangUp if ends_at_hang_up => return,
-            Wish::HangUp => tracing::warn!("SIGHUP: this version reads its files at the start only; nothing was changed"),
+            Wish::HangUp => {
+                tracing::warn!("SIGHUP: this version reads its files at the start only; nothing was changed")
+            }
         }
     }
 }

@@ -43,7 +43,8 @@ impl<'s, 'a, 'f> Walk<'s, 'a, 'f> {
     }
 
     fn is_records_array(&self) -> bool {
-        self.part == Part::Envelope && matches!(&self.reading.layout.records, Records::Array { at, .. } if *at == self.node)
+        self.part == Part::Envelope
+            && matches!(&self.reading.layout.records, Records::Array { at, .. } if *at == self.node)
     }
 
     fn mark(&mut self, what: Seen<'a>) {
@@ -68,7 +69,10 @@ impl<'a> DeserializeSeed<'a> for Walk<'_, 'a, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'a>>(mut self, deserializer: D) -> Result<(), D::Error> {
-        if self.here().is_some_and(Node::is_leaf) && !self.is_records_array() && !(self.part == Part::Record && self.node == 0) {
+        if self.here().is_some_and(Node::is_leaf)
+            && !self.is_records_array()
+            && !(self.part == Part::Record && self.node == 0)
+        {
             let raw = Skip(self.reading).raw(deserializer)?;
             self.mark(Seen::Raw(raw));
             return Ok(());

@@ -105,7 +105,9 @@ impl RestSpec {
         }
         let (query, verify) = self.declared(resource, &mut faults);
         self.check_modes(query.as_deref(), verify.as_deref(), resource, &mut faults);
-        let query = query.and_then(|spec| placed("query", Operation::compile(&spec, Purport::Records, &self.headers, resource), &mut faults));
+        let query = query.and_then(|spec| {
+            placed("query", Operation::compile(&spec, Purport::Records, &self.headers, resource), &mut faults)
+        });
         let comparison = verify.as_ref().map_or(ComparisonSpec::Exchange, |verify| verify.comparison);
         let verify = verify.and_then(|verify| self.verification(&verify, resource, &mut faults));
         if faults.is_empty() { Ok(Operations { query, verify, comparison }) } else { Err(faults) }
@@ -127,7 +129,10 @@ impl RestSpec {
         if authority.as_str().contains('@') {
             return Err(wrong("no user and password in the URL: use headers"));
         }
-        let bad_port = authority.as_str().rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']') && port.parse::<u16>().is_err());
+        let bad_port = authority
+            .as_str()
+            .rsplit_once(':')
+            .is_some_and(|(_, port)| !port.ends_with(']') && port.parse::<u16>().is_err());
         if authority.host().is_empty() || bad_port || authority.port_u16() == Some(0) {
             return Err(wrong("host and port are not valid"));
         }
@@ -148,7 +153,11 @@ impl RestSpec {
     fn hide_references(&mut self) {
         let own = [self.query.as_mut(), self.verify.as_mut().and_then(|verify| verify.operation.as_mut())];
         let own = own.into_iter().flatten().flat_map(|operation| operation.headers.values_mut());
-        self.headers.values_mut().chain(own).filter(|text| text.is_reference()).for_each(|text| "hidden".clone_into(&mut text.0));
+        self.headers
+            .values_mut()
+            .chain(own)
+            .filter(|text| text.is_reference())
+            .for_each(|text| "hidden".clone_into(&mut text.0));
     }
 
     fn check_ranges(&self, faults: &mut Vec<SpecFault>) {
@@ -172,16 +181,27 @@ impl RestSpec {
     fn check_tls(&self, faults: &mut Vec<SpecFault>) {
         let is_https = self.base_url.to_ascii_lowercase().starts_with("https:");
         match &self.tls {
-            Some(_) if !is_https => faults.push(SpecFault::new("tls", "only an https address has TLS").example("base_url = \"https://…\"")),
+            Some(_) if !is_https => {
+                faults.push(SpecFault::new("tls", "only an https address has TLS").example("base_url = \"https://…\""))
+            }
             None if is_https => {
-                faults.push(SpecFault::new("tls", "the CA of the provider's certificate must be named").example("tls = { ca = \"pki/mz-ca.pem\" }"));
+                faults.push(
+                    SpecFault::new("tls", "the CA of the provider's certificate must be named")
+                        .example("tls = { ca = \"pki/mz-ca.pem\" }"),
+                );
             }
             Some(tls) => {
                 if tls.ca.is_none() {
-                    faults.push(SpecFault::new("tls.ca", "the CA of the provider's certificate must be named").example("ca = \"pki/mz-ca.pem\""));
+                    faults.push(
+                        SpecFault::new("tls.ca", "the CA of the provider's certificate must be named")
+                            .example("ca = \"pki/mz-ca.pem\""),
+                    );
                 }
                 if tls.certificate.is_some() != tls.key.is_some() {
-                    faults.push(SpecFault::new("tls", "certificate and key belong together").example("certificate = \"pki/out.pem\", key = \"pki/out.key\""));
+                    faults.push(
+                        SpecFault::new("tls", "certificate and key belong together")
+                            .example("certificate = \"pki/out.pem\", key = \"pki/out.key\""),
+                    );
                 }
             }
             None => {}
@@ -189,9 +209,16 @@ impl RestSpec {
     }
 
     /// The operations as declared, or as the standard interface has them.
-    fn declared(&self, resource: &Resource, faults: &mut Vec<SpecFault>) -> (Option<Cow<'_, OperationSpec>>, Option<Cow<'_, VerifySpec>>) {
+    fn declared(
+        &self,
+        resource: &Resource,
+        faults: &mut Vec<SpecFault>,
+    ) -> (Option<Cow<'_, OperationSpec>>, Option<Cow<'_, VerifySpec>>) {
         if self.style != Style::Custom && (self.query.is_some() || self.verify.is_some()) {
-            faults.push(SpecFault::new("style", "the standard interface declares query and verify itself").example("style = \"custom\""));
+            faults.push(
+                SpecFault::new("style", "the standard interface declares query and verify itself")
+                    .example("style = \"custom\""),
+            );
         }
         match self.style {
             Style::Custom => (self.query.as_ref().map(Cow::Borrowed), self.verify.as_ref().map(Cow::Borrowed)),
@@ -200,41 +227,69 @@ impl RestSpec {
         }
     }
 
-    fn check_modes(&self, query: Option<&OperationSpec>, verify: Option<&VerifySpec>, resource: &Resource, faults: &mut Vec<SpecFault>) {
+    fn check_modes(
+        &self,
+        query: Option<&OperationSpec>,
+        verify: Option<&VerifySpec>,
+        resource: &Resource,
+        faults: &mut Vec<SpecFault>,
+    ) {
         if query.is_none() && verify.is_none() {
             faults.push(SpecFault::new("query", "a binding needs an operation").example("style = \"standard\""));
             return;
         }
         if resource.modes.contains(Mode::Query) && query.is_none() {
             let place = if self.style == Style::Custom { "query" } else { "style" };
-            faults.push(SpecFault::new(place, "the resource offers queries, but the binding has no operation for them").example("[rest.query]"));
+            faults.push(
+                SpecFault::new(place, "the resource offers queries, but the binding has no operation for them")
+                    .example("[rest.query]"),
+            );
         }
         let verifies = verify.map_or(query.is_some(), |verify| verify.operation.is_some() || query.is_some());
         if resource.modes.contains(Mode::Verify) && !verifies {
-            faults.push(SpecFault::new("verify", "the resource offers verification, but the binding has no operation for it").example("[rest.verify]"));
+            faults.push(
+                SpecFault::new("verify", "the resource offers verification, but the binding has no operation for it")
+                    .example("[rest.verify]"),
+            );
         }
     }
 
     fn verification(&self, verify: &VerifySpec, resource: &Resource, faults: &mut Vec<SpecFault>) -> Option<Operation> {
-        let declares_results =
-            !(verify.results.is_empty() && verify.matching.is_empty() && verify.mismatch.is_empty() && verify.indeterminate.is_empty());
+        let declares_results = !(verify.results.is_empty()
+            && verify.matching.is_empty()
+            && verify.mismatch.is_empty()
+            && verify.indeterminate.is_empty());
         match (verify.comparison, &verify.operation) {
             (ComparisonSpec::Exchange, _) if declares_results => {
-                faults.push(SpecFault::new("verify.results", "results belong to a provider that compares").example("comparison = \"provider\""));
+                faults.push(
+                    SpecFault::new("verify.results", "results belong to a provider that compares")
+                        .example("comparison = \"provider\""),
+                );
                 None
             }
             (ComparisonSpec::Exchange, None) => None,
-            (ComparisonSpec::Exchange, Some(spec)) => placed("verify.operation", Operation::compile(spec, Purport::Records, &self.headers, resource), faults),
+            (ComparisonSpec::Exchange, Some(spec)) => {
+                placed("verify.operation", Operation::compile(spec, Purport::Records, &self.headers, resource), faults)
+            }
             (ComparisonSpec::Provider, None) => {
-                faults.push(SpecFault::new("verify.operation", "a provider that compares needs an operation").example("[rest.verify.operation]"));
+                faults.push(
+                    SpecFault::new("verify.operation", "a provider that compares needs an operation")
+                        .example("[rest.verify.operation]"),
+                );
                 None
             }
             (ComparisonSpec::Provider, Some(spec)) => {
                 if verify.results.is_empty() {
-                    faults.push(SpecFault::new("verify.results", "say where each result stands").example("results = { XM = \"/data/XM\" }"));
+                    faults.push(
+                        SpecFault::new("verify.results", "say where each result stands")
+                            .example("results = { XM = \"/data/XM\" }"),
+                    );
                 }
                 if !(spec.fields.is_empty() && spec.codes.is_empty() && spec.records.is_empty()) {
-                    faults.push(SpecFault::new("verify.operation", "a provider that compares sends no records: no records, fields or codes"));
+                    faults.push(SpecFault::new(
+                        "verify.operation",
+                        "a provider that compares sends no records: no records, fields or codes",
+                    ));
                 }
                 placed("verify", Operation::compile(spec, Purport::Verdicts(verify), &self.headers, resource), faults)
             }
@@ -253,9 +308,13 @@ fn placed<T>(place: &str, compiled: Result<T, Vec<SpecFault>>, faults: &mut Vec<
 fn check_host(scheme: &str, host: &str) -> Result<(), &'static str> {
     let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
     let (is_inside, is_barred) = match ip {
-        Some(IpAddr::V4(v4)) => (v4.is_loopback() || v4.is_private(), v4.is_link_local() || v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast()),
+        Some(IpAddr::V4(v4)) => (
+            v4.is_loopback() || v4.is_private(),
+            v4.is_link_local() || v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast(),
+        ),
         Some(IpAddr::V6(v6)) => {
-            let barred = v6.is_unicast_link_local() || v6.is_unspecified() || v6.is_multicast() || v6.to_ipv4_mapped().is_some();
+            let barred =
+                v6.is_unicast_link_local() || v6.is_unspecified() || v6.is_multicast() || v6.to_ipv4_mapped().is_some();
             (v6.is_loopback() || v6.is_unique_local(), barred)
         }
         None => (host == "localhost", false),

@@ -61,14 +61,21 @@ pub fn query(resource: &Resource) -> OperationSpec {
         r#"{{"resource":"{}","filter":{{key.*}},"fields":{{items.*}},"limit":{{limit}},"offset":{{offset}}}}"#,
         resource.code
     );
-    OperationSpec { records: "/records".to_owned(), single_record: false, paging: PagingSpec::Offset, ..post("/query", body) }
+    OperationSpec {
+        records: "/records".to_owned(),
+        single_record: false,
+        paging: PagingSpec::Offset,
+        ..post("/query", body)
+    }
 }
 
 /// The `verify` call as a declared comparison by the provider.
 pub fn verify(resource: &Resource) -> VerifySpec {
     let body = format!(r#"{{"resource":"{}","subject":{{key.*}},"claims":{{claim.*}}}}"#, resource.code);
-    let result_is = |word: &str| Some(ConditionSpec { pointer: "/result".to_owned(), equals: vec![ScalarText(word.to_owned())] });
-    let operation = OperationSpec { success: result_is("found"), not_found: result_is("not_found"), ..post("/verify", body) };
+    let result_is =
+        |word: &str| Some(ConditionSpec { pointer: "/result".to_owned(), equals: vec![ScalarText(word.to_owned())] });
+    let operation =
+        OperationSpec { success: result_is("found"), not_found: result_is("not_found"), ..post("/verify", body) };
     let claimable = resource.items.iter().filter(|item| !item.out);
     let word = |word: &str| vec![ScalarText(word.to_owned())];
     VerifySpec {

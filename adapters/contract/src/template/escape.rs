@@ -71,7 +71,10 @@ pub(crate) fn is_path_template(text: &str) -> bool {
         && !segments().any(|segment| matches!(segment, "." | ".."))
         && segments().rev().skip(1).all(|segment| !segment.is_empty())
         && text.split('%').skip(1).all(|after| {
-            after.get(..2).is_some_and(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()) && !matches!(hex, "2f" | "2F" | "5c" | "5C" | "00" | "2e" | "2E" | "25"))
+            after.get(..2).is_some_and(|hex| {
+                hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+                    && !matches!(hex, "2f" | "2F" | "5c" | "5C" | "00" | "2e" | "2E" | "25")
+            })
         })
 }
 

@@ -9,7 +9,11 @@ const QUERY: &str = "[query]\nmethod = 'GET'\npath = '/p'\nquery = { id = '{ID}'
 const COMPARE: &str = "[verify]\ncomparison = 'provider'\nresults = { XB = '/r/xb' }\nmatch = [1]\nmismatch = [0]\n[verify.operation]\nmethod = 'POST'\npath = '/v'\nbody = '{\"k\":{key.*},\"xb\":\"{claim.XB}\"}'\n";
 
 fn faults(toml: &str) -> Vec<String> {
-    binding(toml).check(&resource()).into_iter().map(|SpecFault { place, fault, .. }| format!("{place}: {fault}")).collect()
+    binding(toml)
+        .check(&resource())
+        .into_iter()
+        .map(|SpecFault { place, fault, .. }| format!("{place}: {fault}"))
+        .collect()
 }
 
 #[test]
@@ -54,22 +58,34 @@ fn mistakes_are_explained_where_they_stand() {
         (format!("{HEAD}{QUERY}records = 'data'"), "query.records: "),
         (format!("{HEAD}{QUERY}as_of = '/a~'"), "query.as_of: "),
         (format!("{HEAD}{QUERY}success = {{ pointer = '/a', equals = [] }}"), "query.success.equals: "),
-        (format!("{HEAD}{QUERY}records = '/d'\nsuccess = {{ pointer = '/d/0/code', equals = [0] }}"), "query.records: no condition"),
+        (
+            format!("{HEAD}{QUERY}records = '/d'\nsuccess = {{ pointer = '/d/0/code', equals = [0] }}"),
+            "query.records: no condition",
+        ),
         (format!("{HEAD}{QUERY}fields = {{ XM = '/n', XB = '/n/b' }}"), "query.fields: "),
         (format!("{HEAD}{QUERY}not_found_status = [500]"), "query.not_found_status: "),
         (format!("{HEAD}{QUERY}paging = 'offset'"), "query.paging: "),
         (format!("{HEAD}{QUERY}").replace("id =", "o = '{offset}', id ="), "query.paging: "),
         (format!("{HEAD}{QUERY}body = 'x'\nbody_type = 'form'"), "query.body: a GET"),
         (format!("{HEAD}{QUERY}headers = {{ Host = 'x' }}"), "query.headers.Host: the exchange sets"),
-        (format!("{HEAD}{QUERY}headers = {{ 'X-Exchange-Department' = 'x' }}"), "query.headers.X-Exchange-Department: the exchange sets"),
+        (
+            format!("{HEAD}{QUERY}headers = {{ 'X-Exchange-Department' = 'x' }}"),
+            "query.headers.X-Exchange-Department: the exchange sets",
+        ),
         (format!("{HEAD}{QUERY}headers = {{ 'X A' = 'x' }}"), "query.headers.X A: not a header name"),
         (format!("{HEAD}{QUERY}headers = {{ 'X-A' = '{{ID}}' }}"), "query.headers.X-A: only"),
         (format!("{HEAD}{QUERY}{COMPARE}").replace("results = { XB = '/r/xb' }", ""), "verify.results: "),
-        (format!("{HEAD}{QUERY}{COMPARE}").replace("mismatch = [0]", "mismatch = [1]"), "verify.mismatch: a result may mean one thing"),
+        (
+            format!("{HEAD}{QUERY}{COMPARE}").replace("mismatch = [0]", "mismatch = [1]"),
+            "verify.mismatch: a result may mean one thing",
+        ),
         (format!("{HEAD}{QUERY}{COMPARE}").replace("match = [1]\n", ""), "verify.match: "),
         (format!("{HEAD}{QUERY}{COMPARE}").replace("{claim.XB}", ""), "verify.operation.body: the claimed XB"),
         (format!("{HEAD}{QUERY}{COMPARE}").replace("'provider'", "'exchange'"), "verify.results: results belong"),
-        (format!("{HEAD}{QUERY}{COMPARE}fields = {{ XM = 'n' }}"), "verify.operation: a provider that compares sends no"),
+        (
+            format!("{HEAD}{QUERY}{COMPARE}fields = {{ XM = 'n' }}"),
+            "verify.operation: a provider that compares sends no",
+        ),
         (format!("{HEAD}{QUERY}[verify]\ncomparison = 'provider'\nresults = {{ XB = '/a' }}"), "verify.operation: "),
     ] {
         let found = faults(&toml);

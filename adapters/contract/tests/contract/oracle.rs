@@ -18,7 +18,10 @@ fn naive(body: &Value, wanted: &[usize]) -> Option<Vec<Vec<Value>>> {
     let pointers = ["/ID", "/名 ~0~1", "/pay/1", "/XB", "/YX"];
     let record = |record: &Value| {
         record.as_object()?;
-        wanted.iter().map(|at| record.pointer(pointers[*at]).filter(|value| !value.is_object() && !value.is_array()).cloned()).collect()
+        wanted
+            .iter()
+            .map(|at| record.pointer(pointers[*at]).filter(|value| !value.is_object() && !value.is_array()).cloned())
+            .collect()
     };
     body.pointer("/data/list")?.as_array()?.iter().map(record).collect()
 }
@@ -34,13 +37,23 @@ fn streamed(body: &str, wanted: &[usize]) -> Option<Vec<Vec<Value>>> {
 }
 
 fn scalar() -> impl Strategy<Value = Value> {
-    prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), any::<i64>().prop_map(Value::from), "\\PC{0,12}".prop_map(Value::from), Just(json!("\"\\\u{7}\u{1f600}"))]
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "\\PC{0,12}".prop_map(Value::from),
+        Just(json!("\"\\\u{7}\u{1f600}"))
+    ]
 }
 
 fn value() -> impl Strategy<Value = Value> {
     let name = prop_oneof!["ID|XM|XB|YX|pay|名 ~/|code|data|list", "\\PC{0,6}"];
     scalar().prop_recursive(3, 24, 4, move |inner| {
-        prop_oneof![prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from), prop::collection::btree_map(name.clone(), inner, 0..4).prop_map(|map| map.into_iter().collect::<Map<_, _>>().into())]
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(name.clone(), inner, 0..4)
+                .prop_map(|map| map.into_iter().collect::<Map<_, _>>().into())
+        ]
     })
 }
 
@@ -52,7 +65,8 @@ fn record() -> impl Strategy<Value = Value> {
 fn body() -> impl Strategy<Value = Value> {
     let code = prop_oneof![4 => Just(json!("0")), 2 => Just(json!(0)), 1 => value()];
     let list = prop_oneof![8 => prop::collection::vec(record(), 0..4).prop_map(Value::from), 1 => value()];
-    (code, list, value()).prop_map(|(code, list, more)| json!({"a": more.clone(), "data": {"before": more, "list": list}, "code": code}))
+    (code, list, value())
+        .prop_map(|(code, list, more)| json!({"a": more.clone(), "data": {"before": more, "list": list}, "code": code}))
 }
 
 proptest! {

@@ -29,12 +29,32 @@ fn outcome(answer: &str, wanted: &[usize], body: &[u8]) -> Result<String, BadAns
 #[test]
 fn clean_answers_are_read_as_the_provider_wrote_them() {
     for (answer, wanted, body, expected) in [
-        (WHOLE, &[0, 2][..], r#"[{"ID":"1","JE":1e2,"more":{"ID":"x"}},{"JE":12345678901234567890.10,"ID":null}]"#, "0=\"1\",2=1e2|0=null,2=12345678901234567890.10@"),
+        (
+            WHOLE,
+            &[0, 2][..],
+            r#"[{"ID":"1","JE":1e2,"more":{"ID":"x"}},{"JE":12345678901234567890.10,"ID":null}]"#,
+            "0=\"1\",2=1e2|0=null,2=12345678901234567890.10@",
+        ),
         (WHOLE, &[], "[]", "@"),
-        (WHOLE, &[0, 1], r#"[{"":0,"x":0,"ID":1,"XM":2},{"":0,"XM":4,"x":0,"ID":3,"more":0},{"\u0049D":5,"x":0,"XM":6}]"#, "0=1,1=2|0=3,1=4|0=5,1=6@"),
+        (
+            WHOLE,
+            &[0, 1],
+            r#"[{"":0,"x":0,"ID":1,"XM":2},{"":0,"XM":4,"x":0,"ID":3,"more":0},{"\u0049D":5,"x":0,"XM":6}]"#,
+            "0=1,1=2|0=3,1=4|0=5,1=6@",
+        ),
         (WHOLE, &[0], r#"[{"\u0049D":1,"x":0},{"":0,"ID":2},{"ID":3}]"#, "0=1|0=2|0=3@"),
-        (NESTED, &[1, 2, 3], r#"{"code":0,"data":{"list":[{"name":"张","pay":{"sum":1},"XB":"1"}]},"meta":[{"at":"2026-11-22T09:00:00+08:00"}]}"#, "1=\"张\",2=1,3=\"男\"@2026-11-22T09:00:00+08:00"),
-        (NESTED, &[3, 4], r#"{"data":{"list":[{"XB":2,"YX":"Y"},{"XB":null,"YX":null}]},"code":"OK"}"#, "3=\"女\",4=true|3=null,4=null@"),
+        (
+            NESTED,
+            &[1, 2, 3],
+            r#"{"code":0,"data":{"list":[{"name":"张","pay":{"sum":1},"XB":"1"}]},"meta":[{"at":"2026-11-22T09:00:00+08:00"}]}"#,
+            "1=\"张\",2=1,3=\"男\"@2026-11-22T09:00:00+08:00",
+        ),
+        (
+            NESTED,
+            &[3, 4],
+            r#"{"data":{"list":[{"XB":2,"YX":"Y"},{"XB":null,"YX":null}]},"code":"OK"}"#,
+            "3=\"女\",4=true|3=null,4=null@",
+        ),
         (NESTED, &[1], r#"{"data":null,"code":500}"#, "@"),
         (NESTED, &[1], r#"{"data":"","code":500,"meta":[{"at":20261122}]}"#, "@20261122"),
         (NESTED, &[0], r#"{"data":{"list":[]},"code":0,"data2":[[[]]]}"#, "@"),
@@ -69,7 +89,12 @@ fn answers_that_cannot_be_proven_clean_are_refused() {
         (NESTED, &[0], br#"{"code":1,"code":0,"data":{"list":[]}}"#, BadAnswer::DuplicateMember),
         (NESTED, &[0], br#"{"code":0,"data":{"list":[]},"data":{"list":[]}}"#, BadAnswer::DuplicateMember),
         (NESTED, &[0], br#"{"code":0,"data":{"list":[],"l\u0069st":[]}}"#, BadAnswer::DuplicateMember),
-        (NESTED, &[2], br#"{"code":0,"data":{"list":[{"pay":{"sum":1},"pay":{"sum":2}}]}}"#, BadAnswer::DuplicateMember),
+        (
+            NESTED,
+            &[2],
+            br#"{"code":0,"data":{"list":[{"pay":{"sum":1},"pay":{"sum":2}}]}}"#,
+            BadAnswer::DuplicateMember,
+        ),
         (NESTED, &[0], br#"{"data":{"list":[{"ID":"1"}]},"code":1}"#, BadAnswer::NotSuccess),
         (NESTED, &[0], br#"{"data":{"list":[{"ID":"1"}]}}"#, BadAnswer::NotSuccess),
         (NESTED, &[0], br#"{"data":{"list":[{"ID":"1"}]},"code":[0]}"#, BadAnswer::NotSuccess),
@@ -92,7 +117,12 @@ fn answers_that_cannot_be_proven_clean_are_refused() {
         (SINGLE, &[0], br#"{"r":null}"#, BadAnswer::RecordsMissing),
         (SINGLE, &[0], br#"{"r":[{"ID":"1"}]}"#, BadAnswer::RecordsForm),
         (SINGLE, &[0], br"[]", BadAnswer::RecordsMissing),
-        ("not_found = { pointer = '/none', equals = [true] }\nrecords = '/l'", &[0], br#"{"l":[{"ID":"1"}],"none":true}"#, BadAnswer::Contradictory),
+        (
+            "not_found = { pointer = '/none', equals = [true] }\nrecords = '/l'",
+            &[0],
+            br#"{"l":[{"ID":"1"}],"none":true}"#,
+            BadAnswer::Contradictory,
+        ),
     ] {
         assert_eq!(outcome(answer, wanted, body), Err(expected), "{}", String::from_utf8_lossy(body));
     }
@@ -113,7 +143,8 @@ fn depth_and_number_of_records_are_bounded() {
 
 #[test]
 fn what_the_receiver_refuses_ends_the_pass() {
-    let refused = read(br#"[{"ID":"1"},{"ID":"2"}]"#, &layout(WHOLE), &items(&[0]), &mut |_| Err(BadAnswer::NotAskedFor));
+    let refused =
+        read(br#"[{"ID":"1"},{"ID":"2"}]"#, &layout(WHOLE), &items(&[0]), &mut |_| Err(BadAnswer::NotAskedFor));
     assert_eq!(refused, Err(BadAnswer::NotAskedFor));
 }
 
@@ -123,12 +154,18 @@ fn cells_give_decoded_text() {
     let mut texts = Vec::new();
     read(body, &layout(WHOLE), &items(&[0, 1, 2, 3, 4]), &mut |row| {
         texts = row.cells().map(|(_, cell)| cell.as_text().map(std::borrow::Cow::into_owned)).collect();
-        let kind = |at| row.cell(at).map(|cell| (cell.is_string(), cell.is_null(), cell.is_number(), cell.is_boolean())).unwrap();
+        let kind = |at| {
+            row.cell(at).map(|cell| (cell.is_string(), cell.is_null(), cell.is_number(), cell.is_boolean())).unwrap()
+        };
         assert_eq!(kind(0), (true, false, false, false));
         assert_eq!(kind(1), (false, true, false, false));
         assert_eq!(kind(2), (false, false, true, false));
         assert_eq!(kind(4), (false, false, false, true));
-        assert_eq!(format!("{row:?}{:?}", row.cell(0)).find('a'), Some("Row { cells: 5, .. }Some(".len() + 1), "no value in Debug");
+        assert_eq!(
+            format!("{row:?}{:?}", row.cell(0)).find('a'),
+            Some("Row { cells: 5, .. }Some(".len() + 1),
+            "no value in Debug"
+        );
         Ok(())
     })
     .unwrap();

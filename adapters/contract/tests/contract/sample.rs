@@ -2,11 +2,21 @@
 
 use sluice_contract::spec::{OperationSpec, RestSpec};
 use sluice_domain::{
-    Item, ItemCode, ItemSet, ItemType, Level, Mode, PartyIx, ProvisionMode, Resource, ResourceCode, Semantic, ShareCondition, ShareType,
+    Item, ItemCode, ItemSet, ItemType, Level, Mode, PartyIx, ProvisionMode, Resource, ResourceCode, Semantic,
+    ShareCondition, ShareType,
 };
 
 fn item(code: &str, kind: ItemType, key: bool, semantic: Option<Semantic>) -> Item {
-    Item { code: ItemCode::new(code).unwrap(), name: code.to_owned(), kind, length: 0, level: Level::L2, semantic, key, out: false }
+    Item {
+        code: ItemCode::new(code).unwrap(),
+        name: code.to_owned(),
+        kind,
+        length: 0,
+        level: Level::L2,
+        semantic,
+        key,
+        out: false,
+    }
 }
 
 /// Items: 0 ID (key), 1 XM (key), 2 JE (number), 3 XB, 4 YX (boolean); key sets {ID} and {ID, XM}.

@@ -35,9 +35,19 @@ fn values_are_escaped_for_their_place() {
         ("a b&{ID}", Place::Query, "1", "a%20b%261"),
         ("{limit}-{offset}-{caller}", Place::Query, "", "20-40-mz"),
         ("id={ID}&n={claim.XM}", Place::Form, "1&admin=1", "id=1%26admin%3D1&n=1%26admin%3D1"),
-        (r#"{"id":"{ID}","n":{limit}}"#, Place::Json, "\",\"admin\":true,\"x\":\"", r#"{"id":"\",\"admin\":true,\"x\":\"","n":20}"#),
+        (
+            r#"{"id":"{ID}","n":{limit}}"#,
+            Place::Json,
+            "\",\"admin\":true,\"x\":\"",
+            r#"{"id":"\",\"admin\":true,\"x\":\"","n":20}"#,
+        ),
         (r#"{"id":"{ID}"}"#, Place::Json, "\\\n\t\u{0}\u{7f}张", r#"{"id":"\\\u000a\u0009\u0000\u007f张"}"#),
-        (r#"{"k":{key.*},"c":{claim.*},"f":{items.*}}"#, Place::Json, "a\"}", r#"{"k":{"ID":"a\"}"},"c":{"na\"me":"a\"}"},"f":["na\"me","JE"]}"#),
+        (
+            r#"{"k":{key.*},"c":{claim.*},"f":{items.*}}"#,
+            Place::Json,
+            "a\"}",
+            r#"{"k":{"ID":"a\"}"},"c":{"na\"me":"a\"}"},"f":["na\"me","JE"]}"#,
+        ),
         (r#"{"a":"{claim.XB}"}"#, Place::Json, "1", r#"{"a":""}"#),
         ("trace {request_id}", Place::Header, "1", "trace r-1"),
     ] {

@@ -14,7 +14,9 @@ const COMPARE: &str = "[verify]\ncomparison = 'provider'\nresults = { XM = '/r/x
 #[tokio::test]
 async fn get_with_nested_envelope_and_string_codes() {
     let provider = Provider::start(|_, _| {
-        json(r#"{"head":{"code":"0000"},"result":{"rows":[{"name":"张三","idcard":"43","sex":"1","pay":{"amount":1.50}}],"time":"2026-11-22"}}"#)
+        json(
+            r#"{"head":{"code":"0000"},"result":{"rows":[{"name":"张三","idcard":"43","sex":"1","pay":{"amount":1.50}}],"time":"2026-11-22"}}"#,
+        )
     });
     let adapter = attach(provider.address, GET);
     let rows = fetch(&*adapter, Mode::Query, "43&admin=1", &[0, 1, 2, 3]).await;
@@ -46,7 +48,11 @@ async fn post_with_a_single_object() {
     let provider = Provider::start(|_, _| json(r#"{"data":{"ID":"43","XM":null}}"#));
     let adapter = attach(provider.address, POST);
     assert_eq!(fetch(&*adapter, Mode::Query, "4\"}3", &[0, 1]).await, Ok(Some(vec!["\"43\",null".to_owned()])));
-    assert_eq!(fetch(&*adapter, Mode::Verify, "43", &[0]).await, Ok(Some(vec!["\"43\"".to_owned()])), "the exchange compares from the query");
+    assert_eq!(
+        fetch(&*adapter, Mode::Verify, "43", &[0]).await,
+        Ok(Some(vec!["\"43\"".to_owned()])),
+        "the exchange compares from the query"
+    );
     let request = provider.seen().remove(0);
     assert!(request.starts_with("POST /api/q HTTP/1.1\r\n"), "{request}");
     assert!(request.to_ascii_lowercase().contains("\r\ncontent-type: application/json\r\n"), "{request}");
@@ -56,7 +62,10 @@ async fn post_with_a_single_object() {
 #[tokio::test]
 async fn a_comparing_provider_gives_verdicts_in_the_order_of_the_claims() {
     for (body, expected) in [
-        (r#"{"ok":true,"r":{"xm":1,"xb":"0"},"at":"2026-11-22"}"#, Ok((vec![Verdict::Mismatch, Verdict::Match], Some("2026-11-22")))),
+        (
+            r#"{"ok":true,"r":{"xm":1,"xb":"0"},"at":"2026-11-22"}"#,
+            Ok((vec![Verdict::Mismatch, Verdict::Match], Some("2026-11-22"))),
+        ),
         (r#"{"ok":true,"r":{"xm":2}}"#, Ok((vec![Verdict::Indeterminate, Verdict::Indeterminate], None))),
         (r#"{"ok":true,"r":{"xm":null,"xb":1}}"#, Ok((vec![Verdict::Match, Verdict::Indeterminate], None))),
         (r#"{"ok":true,"r":null}"#, Ok((vec![Verdict::Indeterminate, Verdict::Indeterminate], None))),
@@ -74,7 +83,10 @@ async fn a_comparing_provider_gives_verdicts_in_the_order_of_the_claims() {
         assert!(provider.seen()[0].ends_with("\r\n\r\nid=43&xm=%E5%BC%A0%20%E4%B8%89&xb=%E5%A5%B3"));
     }
     let provider = Provider::start(|_, _| json(r#"{"ok":false,"why":"none"}"#));
-    assert_eq!(compare(&*attach(provider.address, COMPARE), "43", &[(1, "张")]).await, Ok(Compared::NotFound { as_of: None }));
+    assert_eq!(
+        compare(&*attach(provider.address, COMPARE), "43", &[(1, "张")]).await,
+        Ok(Compared::NotFound { as_of: None })
+    );
 }
 
 #[tokio::test]

@@ -29,14 +29,27 @@ async fn answers_are_refused_with_a_reason_of_ours() {
         (|| with_head("200 OK", JSON, b"[{\"ID\":\"\xc4\xe3\"}]"), BadAnswer::NotUtf8),
         (|| with_head("200 OK", "content-type: text/html", b"<p>43</p>"), BadAnswer::ContentType),
         (|| with_head("200 OK", "content-type: application/json;charset=gbk", b"[]"), BadAnswer::ContentType),
-        (|| with_head("200 OK", "content-type: application/json\r\ncontent-encoding: gzip", b"\x1f\x8b"), BadAnswer::ContentEncoding),
+        (
+            || with_head("200 OK", "content-type: application/json\r\ncontent-encoding: gzip", b"\x1f\x8b"),
+            BadAnswer::ContentEncoding,
+        ),
         (|| with_head("206 Partial Content", JSON, b"[]"), BadAnswer::ContentEncoding),
         (|| with_head("302 Found", "location: http://127.0.0.1:1/", b""), BadAnswer::Redirect),
         (|| with_head("500 Oops", JSON, br#"{"trace":"43"}"#), BadAnswer::Status),
         (|| with_head("404 Not Found", JSON, b"[]"), BadAnswer::Status),
         (|| with_head("200 OK", JSON, &[b' '; 5000]), BadAnswer::TooLarge),
-        (|| raw("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n[{\"ID\":\"1\"}]"), BadAnswer::Broken),
-        (|| raw("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n2\r\n[]\r\n"), BadAnswer::Broken),
+        (
+            || raw("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n[{\"ID\":\"1\"}]"),
+            BadAnswer::Broken,
+        ),
+        (
+            || {
+                raw(
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n2\r\n[]\r\n",
+                )
+            },
+            BadAnswer::Broken,
+        ),
     ];
     for (at, (script, expected)) in scripts.into_iter().enumerate() {
         assert_eq!(outcome(script).await, Err(ProviderFault::BadAnswer(expected)), "script {at}");
@@ -54,9 +67,14 @@ async fn an_endless_body_is_cut_at_its_limit() {
 
 #[tokio::test]
 async fn what_is_not_http_is_unreachable_or_refused() {
-    for script in [(|| raw("SSH-2.0-x\r\n")) as fn() -> Reply, || raw("HTTP/1.1 200 OK\r\nbad header\r\n\r\n"), || raw("")] {
+    for script in
+        [(|| raw("SSH-2.0-x\r\n")) as fn() -> Reply, || raw("HTTP/1.1 200 OK\r\nbad header\r\n\r\n"), || raw("")]
+    {
         let got = outcome(script).await;
-        assert!(matches!(got, Err(ProviderFault::Unreachable | ProviderFault::BadAnswer(BadAnswer::Broken))), "{got:?}");
+        assert!(
+            matches!(got, Err(ProviderFault::Unreachable | ProviderFault::BadAnswer(BadAnswer::Broken))),
+            "{got:?}"
+        );
     }
 }
 

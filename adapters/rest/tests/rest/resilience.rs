@@ -80,7 +80,8 @@ async fn calls_beyond_the_concurrency_limit_are_refused_at_once() {
     let provider = Provider::start(|_, _| Reply::Silence);
     let settings = "timeout_ms = 200\nconnect_timeout_ms = 200\nconcurrency = 1\nwaiting_max = 0";
     let adapter = attach(provider.address, &binding(settings));
-    let (first, second) = tokio::join!(fetch(&*adapter, Mode::Query, "43", &[0]), fetch(&*adapter, Mode::Query, "44", &[0]));
+    let (first, second) =
+        tokio::join!(fetch(&*adapter, Mode::Query, "43", &[0]), fetch(&*adapter, Mode::Query, "44", &[0]));
     assert_eq!(first, Err(ProviderFault::Timeout));
     assert_eq!(second, Err(ProviderFault::Busy { retry_after_s: 1 }));
 }

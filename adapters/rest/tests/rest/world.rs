@@ -11,15 +11,25 @@ use sluice_contract::{Adapter, Ask, Binding, Compared, ProviderFault};
 use sluice_domain::decision::{admit, authorize};
 use sluice_domain::policy::{PolicyParts, Purpose};
 use sluice_domain::{
-    Asked, Caller, Day, Handler, HandlerId, HandlerState, Item, ItemCode, ItemSet, ItemType, Level, Mode, Party, PartyIx, PartyKey, PartyState,
-    Permit, Policy, ProvisionMode, PurposeCode, Question, Resource, ResourceCode, ResourceIx, ShareCondition, ShareType, System, SystemId, SystemIx,
+    Asked, Caller, Day, Handler, HandlerId, HandlerState, Item, ItemCode, ItemSet, ItemType, Level, Mode, Party,
+    PartyIx, PartyKey, PartyState, Permit, Policy, ProvisionMode, PurposeCode, Question, Resource, ResourceCode,
+    ResourceIx, ShareCondition, ShareType, System, SystemId, SystemIx,
 };
 use sluice_rest::RestBinding;
 
 const CODE: &str = "101001001/000001";
 
 fn item(code: &str, kind: ItemType, key: bool) -> Item {
-    Item { code: ItemCode::new(code).unwrap(), name: code.to_owned(), kind, length: 0, level: Level::L1, semantic: None, key, out: false }
+    Item {
+        code: ItemCode::new(code).unwrap(),
+        name: code.to_owned(),
+        kind,
+        length: 0,
+        level: Level::L1,
+        semantic: None,
+        key,
+        out: false,
+    }
 }
 
 /// Items: 0 ID (key), 1 XM, 2 JE (number), 3 XB.
@@ -34,7 +44,12 @@ pub(crate) fn resource() -> Resource {
         provision: ProvisionMode::Docking,
         modes: [Mode::Verify].into_iter().collect(),
         update_cycle: String::new(),
-        items: vec![item("ID", ItemType::C, true), item("XM", ItemType::C, false), item("JE", ItemType::Y, false), item("XB", ItemType::C, false)],
+        items: vec![
+            item("ID", ItemType::C, true),
+            item("XM", ItemType::C, false),
+            item("JE", ItemType::Y, false),
+            item("XB", ItemType::C, false),
+        ],
         key_sets: vec![[0].into_iter().collect()],
         matter_required: false,
         condition: ShareCondition::default(),
@@ -47,7 +62,12 @@ pub(crate) fn resource() -> Resource {
 }
 
 fn policy() -> Policy {
-    let handler = Handler { id: HandlerId::new("u-1").unwrap(), name: String::new(), post: String::new(), state: HandlerState::Active };
+    let handler = Handler {
+        id: HandlerId::new("u-1").unwrap(),
+        name: String::new(),
+        post: String::new(),
+        state: HandlerState::Active,
+    };
     let party = Party {
         key: PartyKey::new("mz").unwrap(),
         uscc: "11430689T000000282".to_owned(),
@@ -102,12 +122,27 @@ fn in_ten_seconds() -> Instant {
 }
 
 /// Asks for items by ID and gives raw records, `None` when the status says that nothing was found.
-pub(crate) async fn fetch(adapter: &dyn Adapter, mode: Mode, id: &str, items: &[usize]) -> Result<Option<Vec<String>>, ProviderFault> {
+pub(crate) async fn fetch(
+    adapter: &dyn Adapter,
+    mode: Mode,
+    id: &str,
+    items: &[usize],
+) -> Result<Option<Vec<String>>, ProviderFault> {
     let resource = resource();
     let items: ItemSet = items.iter().copied().collect();
     let permit = permit(mode, &items.iter().collect::<Vec<_>>());
     let key = [(0, id)];
-    let ask = Ask { resource: &resource, key: &key, claims: &[], items, limit: 20, offset: 0, deadline: in_ten_seconds(), request_id: "r-1", caller: "mz" };
+    let ask = Ask {
+        resource: &resource,
+        key: &key,
+        claims: &[],
+        items,
+        limit: 20,
+        offset: 0,
+        deadline: in_ten_seconds(),
+        request_id: "r-1",
+        caller: "mz",
+    };
     let fetched = adapter.fetch(&permit, &ask).await?;
     if fetched.not_found {
         return Ok(None);
@@ -121,7 +156,11 @@ pub(crate) async fn fetch(adapter: &dyn Adapter, mode: Mode, id: &str, items: &[
 }
 
 /// Lets the provider compare claims.
-pub(crate) async fn compare(adapter: &dyn Adapter, id: &str, claims: &[(usize, &str)]) -> Result<Compared, ProviderFault> {
+pub(crate) async fn compare(
+    adapter: &dyn Adapter,
+    id: &str,
+    claims: &[(usize, &str)],
+) -> Result<Compared, ProviderFault> {
     let resource = resource();
     let fields: Vec<usize> = claims.iter().map(|(at, _)| *at).collect();
     let permit = permit(Mode::Verify, &fields);

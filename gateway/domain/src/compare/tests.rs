@@ -5,33 +5,45 @@ use Verdict::{Indeterminate, Match, Mismatch};
 
 fn check(kind: ItemType, semantic: Option<Semantic>, rows: &[(&str, Option<&str>, Verdict)]) {
     for (claimed, stored, verdict) in rows {
-        assert_eq!(Claim::new(kind, semantic, claimed).against(*stored), *verdict, "{kind:?} {semantic:?} {claimed} {stored:?}");
+        assert_eq!(
+            Claim::new(kind, semantic, claimed).against(*stored),
+            *verdict,
+            "{kind:?} {semantic:?} {claimed} {stored:?}"
+        );
     }
 }
 
 #[test]
 fn texts_compare_in_one_form() {
-    check(ItemType::C, None, &[
-        ("张三丰", Some("张三丰"), Match),
-        ("张三丰", Some(" 张 三\u{3000}丰\n"), Match),
-        ("张三丰", Some("张三"), Mismatch),
-        ("ＡＢＣ１", Some("ABC1"), Match),
-        ("11010519491231002x", Some("11010519491231002X"), Match),
-        ("a", Some("A"), Mismatch),
-        ("1.2", Some("1·2"), Mismatch),
-        ("1•2", Some("1·2"), Match),
-        ("é", Some("e\u{301}"), Match),
-        ("张三", None, Indeterminate),
-        ("张三", Some(""), Indeterminate),
-        ("张三", Some(" \u{3000}"), Indeterminate),
-    ]);
+    check(
+        ItemType::C,
+        None,
+        &[
+            ("张三丰", Some("张三丰"), Match),
+            ("张三丰", Some(" 张 三\u{3000}丰\n"), Match),
+            ("张三丰", Some("张三"), Mismatch),
+            ("ＡＢＣ１", Some("ABC1"), Match),
+            ("11010519491231002x", Some("11010519491231002X"), Match),
+            ("a", Some("A"), Mismatch),
+            ("1.2", Some("1·2"), Mismatch),
+            ("1•2", Some("1·2"), Match),
+            ("é", Some("e\u{301}"), Match),
+            ("张三", None, Indeterminate),
+            ("张三", Some(""), Indeterminate),
+            ("张三", Some(" \u{3000}"), Indeterminate),
+        ],
+    );
 }
 
 #[test]
 fn names_compare_whatever_dot_a_keyboard_has() {
     let rows = ["·", "•", "‧", "・", ".", ".", "･", "․", " · "].map(|dot| format!("买买提{dot}样例"));
     for stored in &rows {
-        check(ItemType::C, Some(Semantic::PersonName), &[("买买提·样例", Some(stored), Match), (stored, Some("买买提·样例"), Match)]);
+        check(
+            ItemType::C,
+            Some(Semantic::PersonName),
+            &[("买买提·样例", Some(stored), Match), (stored, Some("买买提·样例"), Match)],
+        );
     }
     check(ItemType::C, Some(Semantic::PersonName), &[("买买提样例", Some("买买提·样例"), Mismatch)]);
 }
@@ -39,48 +51,64 @@ fn names_compare_whatever_dot_a_keyboard_has() {
 #[test]
 fn numbers_compare_by_value_without_rounding() {
     for kind in [ItemType::N, ItemType::Y, ItemType::B, ItemType::I, ItemType::F] {
-        check(kind, None, &[
-            ("118.520", Some("118.52"), Match),
-            ("100", Some("1e2"), Match),
-            ("9007199254740993", Some("9007199254740992"), Mismatch),
-            ("0.30000000000000004", Some("0.3"), Mismatch),
-            ("１２", Some("12.0"), Match),
-            ("12", Some("十二"), Indeterminate),
-            ("12", Some(""), Indeterminate),
-            ("12", None, Indeterminate),
-            ("twelve", Some("12"), Mismatch),
-        ]);
+        check(
+            kind,
+            None,
+            &[
+                ("118.520", Some("118.52"), Match),
+                ("100", Some("1e2"), Match),
+                ("9007199254740993", Some("9007199254740992"), Mismatch),
+                ("0.30000000000000004", Some("0.3"), Mismatch),
+                ("１２", Some("12.0"), Match),
+                ("12", Some("十二"), Indeterminate),
+                ("12", Some(""), Indeterminate),
+                ("12", None, Indeterminate),
+                ("twelve", Some("12"), Mismatch),
+            ],
+        );
     }
-    check(ItemType::C, Some(Semantic::Money), &[("4321.5", Some("4321.50"), Match), ("4321.5", Some("约四千"), Indeterminate)]);
+    check(
+        ItemType::C,
+        Some(Semantic::Money),
+        &[("4321.5", Some("4321.50"), Match), ("4321.5", Some("约四千"), Indeterminate)],
+    );
 }
 
 #[test]
 fn dates_compare_as_days() {
     for (kind, semantic) in [(ItemType::D, None), (ItemType::C, Some(Semantic::BirthDate))] {
-        check(kind, semantic, &[
-            ("2014-05-20", Some("20140520"), Match),
-            ("2014/5/20", Some("2014年5月20日"), Match),
-            ("2014-05-20", Some("2014-05-20T08:30:00+08:00"), Match),
-            ("2014-05-20", Some("2014-05-19T16:00:00Z"), Match),
-            ("2014-05-20", Some("2014-05-21"), Mismatch),
-            ("2014-05-20", Some("1985-**-**"), Indeterminate),
-            ("2014-05-20", Some("不详"), Indeterminate),
-            ("2014-05-20", None, Indeterminate),
-            ("soon", Some("2014-05-20"), Mismatch),
-        ]);
+        check(
+            kind,
+            semantic,
+            &[
+                ("2014-05-20", Some("20140520"), Match),
+                ("2014/5/20", Some("2014年5月20日"), Match),
+                ("2014-05-20", Some("2014-05-20T08:30:00+08:00"), Match),
+                ("2014-05-20", Some("2014-05-19T16:00:00Z"), Match),
+                ("2014-05-20", Some("2014-05-21"), Mismatch),
+                ("2014-05-20", Some("1985-**-**"), Indeterminate),
+                ("2014-05-20", Some("不详"), Indeterminate),
+                ("2014-05-20", None, Indeterminate),
+                ("soon", Some("2014-05-20"), Mismatch),
+            ],
+        );
     }
 }
 
 #[test]
 fn times_compare_as_precisely_as_they_are_claimed() {
-    check(ItemType::T, None, &[
-        ("2014-05-20 08:30", Some("2014-05-20T00:30:00Z"), Match),
-        ("2014-05-20 08:30", Some("2014-05-20T08:31:00"), Mismatch),
-        ("2014-05-20", Some("2014-05-20T08:31:00"), Match),
-        ("2014-05-20 08:30", Some("2014-05-20"), Indeterminate),
-        ("2014-05-20 08:30", Some("2014-05-21"), Mismatch),
-        ("2014-05-20 08:30", Some("?"), Indeterminate),
-    ]);
+    check(
+        ItemType::T,
+        None,
+        &[
+            ("2014-05-20 08:30", Some("2014-05-20T00:30:00Z"), Match),
+            ("2014-05-20 08:30", Some("2014-05-20T08:31:00"), Mismatch),
+            ("2014-05-20", Some("2014-05-20T08:31:00"), Match),
+            ("2014-05-20 08:30", Some("2014-05-20"), Indeterminate),
+            ("2014-05-20 08:30", Some("2014-05-21"), Mismatch),
+            ("2014-05-20 08:30", Some("?"), Indeterminate),
+        ],
+    );
 }
 
 #[test]

@@ -2,8 +2,14 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SEMANTICS: [Option<Semantic>; 6] =
-    [None, Some(Semantic::PersonName), Some(Semantic::CnId18), Some(Semantic::Uscc), Some(Semantic::Mobile), Some(Semantic::CertificateNumber)];
+const SEMANTICS: [Option<Semantic>; 6] = [
+    None,
+    Some(Semantic::PersonName),
+    Some(Semantic::CnId18),
+    Some(Semantic::Uscc),
+    Some(Semantic::Mobile),
+    Some(Semantic::CertificateNumber),
+];
 
 #[test]
 fn citizen_ids_need_form_date_and_check_digit() {
@@ -55,7 +61,10 @@ fn one_person_is_one_key_however_it_was_typed() {
     ] {
         assert_eq!(normalise_key(semantic, typed), key, "{typed}");
     }
-    assert!(matches!(normalise_key(Some(Semantic::CnId18), "430689198503120011"), Cow::Borrowed(_)), "the usual form costs nothing");
+    assert!(
+        matches!(normalise_key(Some(Semantic::CnId18), "430689198503120011"), Cow::Borrowed(_)),
+        "the usual form costs nothing"
+    );
 }
 
 #[test]

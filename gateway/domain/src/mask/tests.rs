@@ -98,7 +98,13 @@ fn each_meaning_keeps_what_its_rule_keeps() {
 
 #[test]
 fn what_has_no_rule_is_hidden_whole() {
-    for semantic in [None, Some(Semantic::Uscc), Some(Semantic::CertificateNumber), Some(Semantic::MatchCode), Some(Semantic::SealedFile)] {
+    for semantic in [
+        None,
+        Some(Semantic::Uscc),
+        Some(Semantic::CertificateNumber),
+        Some(Semantic::MatchCode),
+        Some(Semantic::SealedFile),
+    ] {
         assert_eq!(masked(semantic, "湘(2018)第1号 "), "***********", "{semantic:?}");
         assert_eq!(masked(semantic, ""), "");
     }

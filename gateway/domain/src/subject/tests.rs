@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const KINDS: [SubjectType; 4] = [SubjectType::CitizenId, SubjectType::Phone, SubjectType::Account, SubjectType::Certificate];
+const KINDS: [SubjectType; 4] =
+    [SubjectType::CitizenId, SubjectType::Phone, SubjectType::Account, SubjectType::Certificate];
 
 fn normal(kind: SubjectType, id: &str) -> String {
     let mut out = String::from("|");

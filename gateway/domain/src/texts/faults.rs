@@ -11,7 +11,9 @@ pub(super) const fn sentence(fault: Fault) -> Both {
         Fault::BadRequestLine => ["请求行不符合 HTTP 格式。", "The request line is not well-formed HTTP."],
         Fault::HostMissing => ["请求没有 Host 头。", "The request has no Host header."],
         Fault::HostRepeated => ["请求有多个 Host 头。", "The request has more than one Host header."],
-        Fault::HostMismatch => ["请求行中的主机与 Host 头不一致。", "The host of the request line differs from the Host header."],
+        Fault::HostMismatch => {
+            ["请求行中的主机与 Host 头不一致。", "The host of the request line differs from the Host header."]
+        }
         Fault::TransferEncoding => [
             "Transfer-Encoding 只能是单独一个 chunked,且不得与 Content-Length 并用。",
             "Transfer-Encoding may be a single chunked only, and never together with Content-Length.",
@@ -20,7 +22,9 @@ pub(super) const fn sentence(fault: Fault) -> Both {
             "Content-Length 不是单独一个十进制数,或与请求体长度不符。",
             "Content-Length is not one decimal number, or not the length of the body.",
         ],
-        Fault::HeaderRepeated => ["只能出现一次的请求头< {member} >重复出现。", "A header that may stand once is repeated<: {member}>."],
+        Fault::HeaderRepeated => {
+            ["只能出现一次的请求头< {member} >重复出现。", "A header that may stand once is repeated<: {member}>."]
+        }
         Fault::HeaderCharacters => [
             "请求头< {member} >含有控制字符或不可见字符。",
             "A header<, {member},> holds control or invisible characters.",
@@ -38,10 +42,17 @@ pub(super) const fn sentence(fault: Fault) -> Both {
             "The path has empty segments, dot segments or path parameters.",
         ],
         Fault::MethodUnsupported => ["平台不接受这种请求方法。", "The exchange does not take this method."],
-        Fault::UpgradeUnsupported => ["平台不支持协议升级(Upgrade、h2c)。", "The exchange does not upgrade protocols (Upgrade, h2c)."],
+        Fault::UpgradeUnsupported => {
+            ["平台不支持协议升级(Upgrade、h2c)。", "The exchange does not upgrade protocols (Upgrade, h2c)."]
+        }
         Fault::ExpectUnsupported => ["Expect 头只能是 100-continue。", "Expect may be 100-continue only."],
-        Fault::BodyBroken => ["请求体没有完整到达,或其分块格式有误。", "The body did not arrive completely, or its chunks are not well formed."],
-        Fault::BodyEncoding => ["请求体经过压缩编码;请发送未压缩的内容。", "The body is encoded (compressed); send it plain."],
+        Fault::BodyBroken => [
+            "请求体没有完整到达,或其分块格式有误。",
+            "The body did not arrive completely, or its chunks are not well formed.",
+        ],
+        Fault::BodyEncoding => {
+            ["请求体经过压缩编码;请发送未压缩的内容。", "The body is encoded (compressed); send it plain."]
+        }
         // Body, headers, cursor, token.
         Fault::NotUtf8 => ["请求体不是有效的 UTF-8 文本。", "The body is not valid UTF-8."],
         Fault::NotJson => ["请求体不是一个完整的 JSON 文档。", "The body is not one complete JSON document."],
@@ -50,7 +61,10 @@ pub(super) const fn sentence(fault: Fault) -> Both {
             "A JSON object< at {member}> repeats a member name, which leaves its meaning open.",
         ],
         Fault::NotObject => ["<{member} >应为 JSON 对象。", "A JSON object is expected< at {member}>."],
-        Fault::UnknownMember => ["JSON 对象中有未定义的成员<;此处可用:{member}>。", "A JSON object has an unknown member<; known here: {member}>."],
+        Fault::UnknownMember => [
+            "JSON 对象中有未定义的成员<;此处可用:{member}>。",
+            "A JSON object has an unknown member<; known here: {member}>.",
+        ],
         Fault::MissingMember => ["缺少必需的成员< {member}>。", "A required member is missing<: {member}>."],
         Fault::NotText => [
             "<{member} 中>有不是字符串的值<(数据项 {items})>;所有值均以字符串发送,数字也加引号。",
@@ -60,7 +74,9 @@ pub(super) const fn sentence(fault: Fault) -> Both {
             "<{member} 中>有值超过长度上限<({limit} 个字符)><(数据项 {items})>。",
             "A value< in {member}>< (item {items})> is longer than allowed< ({limit} characters)>.",
         ],
-        Fault::UnknownItem => ["<{member} 中>有该资源没有的数据项。", "An item named< in {member}> does not exist in this resource."],
+        Fault::UnknownItem => {
+            ["<{member} 中>有该资源没有的数据项。", "An item named< in {member}> does not exist in this resource."]
+        }
         Fault::OutItemClaimed => [
             "数据项< {items} >是由提供部门给出的应答代码,不能作为核验内容。",
             "An answer code made by the provider cannot be claimed<: {items}>.",
@@ -83,8 +99,13 @@ pub(super) const fn sentence(fault: Fault) -> Both {
             "<{member} 中>数据项< {items} >的值不符合其数据类型或长度(日期、数值、手机号等见目录)。",
             "A value< in {member}>< (item {items})> does not fit the item's type or length as the catalogue gives them.",
         ],
-        Fault::LimitRange => ["limit 应为 1 至<上限 {limit} 的>整数。", "limit has to be an integer of at least 1<, at most {limit}>."],
-        Fault::BatchSize => ["items 应为 1 至< {limit} >项的数组。", "items has to be an array of at least one entry<, at most {limit}>."],
+        Fault::LimitRange => {
+            ["limit 应为 1 至<上限 {limit} 的>整数。", "limit has to be an integer of at least 1<, at most {limit}>."]
+        }
+        Fault::BatchSize => [
+            "items 应为 1 至< {limit} >项的数组。",
+            "items has to be an array of at least one entry<, at most {limit}>.",
+        ],
         Fault::BatchMixed => [
             "items 中混用了不同的键组合;一批请求只能使用同一种。",
             "items mixes different key sets; one batch uses one of them.",

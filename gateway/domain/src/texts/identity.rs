@@ -5,7 +5,10 @@ use super::basis::D33_2;
 
 pub(super) const CERTIFICATE_REVOKED: Row = Row {
     title: ["客户端证书已吊销", "The client certificate is revoked"],
-    detail: ["本次连接使用的客户端证书已列入吊销清单,不再代表任何系统。", "The client certificate of this connection is on the revocation list and no longer stands for any system."],
+    detail: [
+        "本次连接使用的客户端证书已列入吊销清单,不再代表任何系统。",
+        "The client certificate of this connection is on the revocation list and no longer stands for any system.",
+    ],
     next_step: [
         "停止使用该证书,向平台运营单位申请签发新证书;如怀疑私钥泄露,请同时报告安全管理员。",
         "Stop using this certificate and ask the exchange's operator for a new one; if the private key may be exposed, tell the security administrator too.",

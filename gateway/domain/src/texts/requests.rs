@@ -27,14 +27,23 @@ pub(super) const URI_TOO_LONG: Row = Row {
 
 pub(super) const HEADERS_TOO_LARGE: Row = Row {
     title: ["请求头过大", "The request headers are too large"],
-    detail: ["请求头的数量或总长度超过上限<({limit})>。", "The number or the size of the request headers exceeds the limit< ({limit})>."],
-    next_step: ["去掉不需要的请求头(如 Cookie)后重试。", "Leave out headers that are not needed, such as Cookie, and try again."],
+    detail: [
+        "请求头的数量或总长度超过上限<({limit})>。",
+        "The number or the size of the request headers exceeds the limit< ({limit})>.",
+    ],
+    next_step: [
+        "去掉不需要的请求头(如 Cookie)后重试。",
+        "Leave out headers that are not needed, such as Cookie, and try again.",
+    ],
     basis: None,
 };
 
 pub(super) const TIMEOUT: Row = Row {
     title: ["请求接收超时", "The request did not arrive in time"],
-    detail: ["请求未在规定时间内完整到达,连接已关闭。", "The request did not arrive completely within the time limit; the connection was closed."],
+    detail: [
+        "请求未在规定时间内完整到达,连接已关闭。",
+        "The request did not arrive completely within the time limit; the connection was closed.",
+    ],
     next_step: [
         "检查网络和客户端的发送速度后重试;请求头和请求体应一次连续发出。",
         "Check network and sending speed and try again; send head and body without a pause.",
@@ -54,14 +63,23 @@ pub(super) const NOT_FOUND: Row = Row {
 
 pub(super) const METHOD: Row = Row {
     title: ["请求方法不适用", "The method does not fit the path"],
-    detail: ["该路径不支持所用的请求方法<,可用:{choices}>。", "The path does not take this method<; it takes: {choices}>."],
-    next_step: ["按 Allow 响应头所列方法重新请求;verify 和 query 使用 POST。", "Use a method of the Allow header; verify and query take POST."],
+    detail: [
+        "该路径不支持所用的请求方法<,可用:{choices}>。",
+        "The path does not take this method<; it takes: {choices}>.",
+    ],
+    next_step: [
+        "按 Allow 响应头所列方法重新请求;verify 和 query 使用 POST。",
+        "Use a method of the Allow header; verify and query take POST.",
+    ],
     basis: None,
 };
 
 pub(super) const MEDIA_TYPE: Row = Row {
     title: ["请求体的类型不受支持", "The body's media type is not supported"],
-    detail: ["请求体不是所要求的媒体类型<({choices})>,或经过了压缩编码。", "The body is not of the media type expected<: {choices}>, or it is compressed."],
+    detail: [
+        "请求体不是所要求的媒体类型<({choices})>,或经过了压缩编码。",
+        "The body is not of the media type expected<: {choices}>, or it is compressed.",
+    ],
     next_step: [
         "资源接口使用 Content-Type: application/json(UTF-8),令牌接口使用 application/x-www-form-urlencoded,均不压缩。",
         "Send Content-Type: application/json (UTF-8) to resources and application/x-www-form-urlencoded to the token endpoint, never compressed.",
@@ -88,7 +106,10 @@ pub(super) const MALFORMED: Row = Row {
 
 pub(super) const SCHEMA: Row = Row {
     title: ["请求内容不符合接口要求", "The request does not fit the interface"],
-    detail: ["请求内容<中的 {member} >不符合接口约定<(数据项:{items})>。", "The request<, at {member},> does not fit the interface< (items: {items})>."],
+    detail: [
+        "请求内容<中的 {member} >不符合接口约定<(数据项:{items})>。",
+        "The request<, at {member},> does not fit the interface< (items: {items})>.",
+    ],
     next_step: [
         "对照资源条目的 items 与 key_sets 改正请求;接口说明见该资源的 openapi.json。",
         "Mend the request by items and key_sets of the resource's entry; its openapi.json describes the call.",

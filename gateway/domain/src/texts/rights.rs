@@ -5,14 +5,23 @@ use super::basis::{D08_3, D17_3, D17_4, D20, D21_2, D21_4, D22_2, D34};
 
 pub(super) const PURPOSE_MISSING: Row = Row {
     title: ["未说明用途", "The purpose is missing"],
-    detail: ["请求缺少 Exchange-Purpose 头,无法判断数据用于何事。", "The request has no Exchange-Purpose header, so that nobody could tell what the data is for."],
-    next_step: ["在 Exchange-Purpose 中填写用途代码<,可选:{choices}>。", "Send a purpose code in Exchange-Purpose<; there are: {choices}>."],
+    detail: [
+        "请求缺少 Exchange-Purpose 头,无法判断数据用于何事。",
+        "The request has no Exchange-Purpose header, so that nobody could tell what the data is for.",
+    ],
+    next_step: [
+        "在 Exchange-Purpose 中填写用途代码<,可选:{choices}>。",
+        "Send a purpose code in Exchange-Purpose<; there are: {choices}>.",
+    ],
     basis: Some(&D22_2),
 };
 
 pub(super) const PURPOSE_UNKNOWN: Row = Row {
     title: ["用途代码不存在", "The purpose is unknown"],
-    detail: ["Exchange-Purpose 不是平台用途清单中的代码。", "Exchange-Purpose is not a code of the exchange's list of purposes."],
+    detail: [
+        "Exchange-Purpose 不是平台用途清单中的代码。",
+        "Exchange-Purpose is not a code of the exchange's list of purposes.",
+    ],
     next_step: [
         "改用清单中的用途代码<:{choices}>;区分大小写。清单缺少所需用途时,请向平台管理员提出增加。",
         "Use a code of the list<: {choices}>; capitals count. If the list lacks your purpose, ask the exchange's administrator to add it.",
@@ -22,7 +31,10 @@ pub(super) const PURPOSE_UNKNOWN: Row = Row {
 
 pub(super) const HANDLER_MISSING: Row = Row {
     title: ["未说明经手人", "The handler is missing"],
-    detail: ["请求缺少 Exchange-Handler 头,无法落实“谁经手,谁负责”。", "The request has no Exchange-Handler header: nobody answers for this access."],
+    detail: [
+        "请求缺少 Exchange-Handler 头,无法落实“谁经手,谁负责”。",
+        "The request has no Exchange-Handler header: nobody answers for this access.",
+    ],
     next_step: [
         "在 Exchange-Handler 中填写经办此事、已在平台登记的本部门人员编号;批处理任务填写其责任人编号。",
         "Send in Exchange-Handler the id of the registered person of your department who handles the matter; a batch job names the person responsible for it.",
@@ -32,7 +44,10 @@ pub(super) const HANDLER_MISSING: Row = Row {
 
 pub(super) const HANDLER_UNKNOWN: Row = Row {
     title: ["经手人未登记", "The handler is not registered"],
-    detail: ["Exchange-Handler 不是本部门在平台登记的人员编号。", "Exchange-Handler is not the id of a person registered for your department."],
+    detail: [
+        "Exchange-Handler 不是本部门在平台登记的人员编号。",
+        "Exchange-Handler is not the id of a person registered for your department.",
+    ],
     next_step: [
         "核对编号,或由本部门管理员登记该人员的姓名、岗位后重试;不得以公民身份号码作为编号。",
         "Check the id, or have your administrator register the person with name and post; a citizen's id number is never a handler id.",
@@ -42,7 +57,10 @@ pub(super) const HANDLER_UNKNOWN: Row = Row {
 
 pub(super) const HANDLER_DISABLED: Row = Row {
     title: ["经手人已停用", "The handler is disabled"],
-    detail: ["Exchange-Handler 所指人员已被本部门停用,不得再经手数据调用。", "The person named in Exchange-Handler is disabled and may not handle calls."],
+    detail: [
+        "Exchange-Handler 所指人员已被本部门停用,不得再经手数据调用。",
+        "The person named in Exchange-Handler is disabled and may not handle calls.",
+    ],
     next_step: [
         "改由在岗的登记人员经手;停用有误的,由本部门管理员恢复。",
         "Let an active registered person handle the call; if the person was disabled by mistake, your administrator can restore the entry.",
@@ -52,7 +70,10 @@ pub(super) const HANDLER_DISABLED: Row = Row {
 
 pub(super) const RESOURCE_NOT_FOUND: Row = Row {
     title: ["目录中没有该资源", "The resource is not in the catalogue"],
-    detail: ["路径中的目录代码不存在或尚未发布。", "The catalogue code in the path does not exist or is not published."],
+    detail: [
+        "路径中的目录代码不存在或尚未发布。",
+        "The catalogue code in the path does not exist or is not published.",
+    ],
     next_step: [
         "用 GET /v1/resources 检索正确的代码;目录中确无所需数据的,可在平台提出数据需求。",
         "Look the code up with GET /v1/resources; if the catalogue really lacks the data, file a data request on the platform.",
@@ -75,7 +96,10 @@ pub(super) const NOT_SHARED: Row = Row {
 
 pub(super) const MODE_NOT_OFFERED: Row = Row {
     title: ["资源不提供这种使用方式", "The resource does not offer this mode"],
-    detail: ["该资源未以所请求的方式提供<,可用方式:{choices}>。", "The resource is not offered in the mode asked for<; it offers: {choices}>."],
+    detail: [
+        "该资源未以所请求的方式提供<,可用方式:{choices}>。",
+        "The resource is not offered in the mode asked for<; it offers: {choices}>.",
+    ],
     next_step: [
         "改用目录所列的使用方式<({choices})>;方式以资源条目的 modes 为准。",
         "Use a mode of the catalogue entry<: {choices}>; see modes in its entry under /v1/resources.",

@@ -122,14 +122,23 @@ pub(super) const POLICY_STALE: Row = Row {
 
 pub(super) const DRAINING: Row = Row {
     title: ["平台节点正在停机", "This node is shutting down"],
-    detail: ["本节点正在有序停机,不再接受新的请求;本次请求未被处理。", "This node drains before it stops and takes no new requests; this one was not processed."],
-    next_step: ["<{retry} 秒后>重新建立连接并重试,由其他节点或重启后的节点处理。", "Connect anew and try again< in {retry} s>; another node, or this one after its restart, will serve the call."],
+    detail: [
+        "本节点正在有序停机,不再接受新的请求;本次请求未被处理。",
+        "This node drains before it stops and takes no new requests; this one was not processed.",
+    ],
+    next_step: [
+        "<{retry} 秒后>重新建立连接并重试,由其他节点或重启后的节点处理。",
+        "Connect anew and try again< in {retry} s>; another node, or this one after its restart, will serve the call.",
+    ],
     basis: None,
 };
 
 pub(super) const OVERLOADED: Row = Row {
     title: ["平台繁忙", "The exchange is overloaded"],
-    detail: ["平台正在处理的请求已达上限;本次请求未被处理。", "The exchange has as many requests in hand as it accepts; this one was not processed."],
+    detail: [
+        "平台正在处理的请求已达上限;本次请求未被处理。",
+        "The exchange has as many requests in hand as it accepts; this one was not processed.",
+    ],
     next_step: [
         "<{retry} 秒后>以递增且随机的间隔重试;持续出现的,告知平台运营单位。",
         "Try again< in {retry} s> with growing, randomised pauses; if it lasts, tell the exchange's operator.",
@@ -139,7 +148,10 @@ pub(super) const OVERLOADED: Row = Row {
 
 pub(super) const INTERNAL: Row = Row {
     title: ["平台内部错误", "An internal error of the exchange"],
-    detail: ["平台处理本次请求时发生内部错误,未提供任何数据。", "The exchange failed while processing this request; no data was served."],
+    detail: [
+        "平台处理本次请求时发生内部错误,未提供任何数据。",
+        "The exchange failed while processing this request; no data was served.",
+    ],
     next_step: [
         "可重试一次;再次失败的,把 request_id 告知平台运营单位。",
         "Try once more; if it fails again, tell the exchange's operator the request_id.",

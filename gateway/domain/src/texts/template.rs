@@ -32,7 +32,9 @@ impl<'r> Facts<'r> {
         let before = out.len();
         match fact {
             Fact::Member(name) => out.push_str(name),
-            Fact::Items(text) | Fact::Choices(text) | Fact::LegalBasis(text) | Fact::Provider(text) => out.push_str(text),
+            Fact::Items(text) | Fact::Choices(text) | Fact::LegalBasis(text) | Fact::Provider(text) => {
+                out.push_str(text)
+            }
             Fact::Grant(id) => out.push_str(id.as_str()),
             Fact::On(day) => write!(out, "{day}").ok()?,
             Fact::Limit(limit) => write!(out, "{limit}").ok()?,

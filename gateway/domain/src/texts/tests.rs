@@ -39,7 +39,10 @@ fn every_code_is_told_completely_in_both_languages() {
                 let texts = problem(&with(*code, facts), lang);
                 for text in [&texts.title, &texts.detail, &texts.next_step] {
                     assert!(!text.trim().is_empty() && !text.contains(['{', '}', '<', '>']), "{code:?} {text}");
-                    assert!(!text.contains("  ") && !text.contains(" .") && !text.contains(" ,") && !text.contains("。。"), "{code:?} {text}");
+                    assert!(
+                        !text.contains("  ") && !text.contains(" .") && !text.contains(" ,") && !text.contains("。。"),
+                        "{code:?} {text}"
+                    );
                     let is_chinese = text.contains(|c| ('\u{4E00}'..='\u{9FFF}').contains(&c));
                     assert!(!facts.is_empty() || is_chinese == (lang == Lang::Zh), "{code:?} {text}");
                 }
@@ -55,7 +58,8 @@ fn places_are_known_and_stand_in_parts_that_can_be_left_out() {
     let places: HashSet<_> = all_facts().iter().map(template::place_of).collect();
     let table = Code::ALL.iter().flat_map(|code| sentences(*code));
     for sentence in table.chain(FAULTS.iter().map(|fault| faults::sentence(*fault))).flatten() {
-        let outside: String = sentence.split('<').map(|part| part.split_once('>').map_or(part, |(_, after)| after)).collect();
+        let outside: String =
+            sentence.split('<').map(|part| part.split_once('>').map_or(part, |(_, after)| after)).collect();
         assert!(!outside.contains(['{', '}', '>']), "{sentence}");
         for place in sentence.split('{').skip(1) {
             let place = place.split_once('}').expect(sentence).0;
@@ -70,9 +74,14 @@ fn every_fault_has_its_own_sentence() {
     for fault in FAULTS {
         for lang in [Lang::Zh, Lang::En] {
             let bare = problem(&Refusal::fault(Code::RequestSchema, fault), lang).detail;
-            let told = problem(&all_facts().into_iter().fold(Refusal::fault(Code::RequestSchema, fault), Refusal::with), lang).detail;
+            let told =
+                problem(&all_facts().into_iter().fold(Refusal::fault(Code::RequestSchema, fault), Refusal::with), lang)
+                    .detail;
             for text in [&bare, &told] {
-                assert!(!text.contains("  ") && !text.contains(" .") && !text.contains(" ,") && text.ends_with(['.', '。']), "{fault:?} {text}");
+                assert!(
+                    !text.contains("  ") && !text.contains(" .") && !text.contains(" ,") && text.ends_with(['.', '。']),
+                    "{fault:?} {text}"
+                );
             }
             assert!(seen.insert(bare), "two faults share the sentence of {fault:?}");
         }
@@ -101,9 +110,15 @@ fn facts_stand_in_the_words() {
 
 #[test]
 fn a_fault_and_its_place_in_a_batch_make_the_detail() {
-    let refusal = Refusal::fault(Code::RequestSchema, Fault::CheckDigit).with(Fact::Member("subject")).with(Fact::Items("GMSFHM".into())).with(Fact::Position(2));
+    let refusal = Refusal::fault(Code::RequestSchema, Fault::CheckDigit)
+        .with(Fact::Member("subject"))
+        .with(Fact::Items("GMSFHM".into()))
+        .with(Fact::Position(2));
     let zh = problem(&refusal, Lang::Zh).detail;
-    assert!(zh.starts_with("items[2]") && zh.contains("subject") && zh.contains("GMSFHM") && zh.contains("GB 11643"), "{zh}");
+    assert!(
+        zh.starts_with("items[2]") && zh.contains("subject") && zh.contains("GMSFHM") && zh.contains("GB 11643"),
+        "{zh}"
+    );
     let en = problem(&refusal, Lang::En).detail;
     assert_eq!(
         en,
@@ -124,7 +139,11 @@ fn refusals_rest_on_their_articles() {
         (Code::IdentityTokenMissing, "D33-2", "第三十三条第一款第(二)项"),
     ] {
         let texts = problem(&Refusal::new(code), Lang::En);
-        assert_eq!((texts.rule, texts.article), (Some(rule), Some(format!("《临湘市政务数据资源管理暂行办法》{article}").as_str())), "{code:?}");
+        assert_eq!(
+            (texts.rule, texts.article),
+            (Some(rule), Some(format!("《临湘市政务数据资源管理暂行办法》{article}").as_str())),
+            "{code:?}"
+        );
     }
     let technical = problem(&Refusal::new(Code::RequestTooLarge), Lang::Zh);
     assert_eq!((technical.rule, technical.article), (None, None));

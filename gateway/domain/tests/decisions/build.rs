@@ -17,7 +17,10 @@ fn every_broken_rule_is_named() {
     let rows: [(Break, &str); 24] = [
         (|parts| parts.parties[1].key = parts.parties[0].key.clone(), "party party-0 is declared twice"),
         (|parts| parts.parties[0].uscc.replace_range(17.., "_"), "party party-0: the 统一社会信用代码"),
-        (|parts| parts.parties[0].handlers[1].id = parts.parties[0].handlers[0].id.clone(), "handler party-0/u-1 is declared twice"),
+        (
+            |parts| parts.parties[0].handlers[1].id = parts.parties[0].handlers[0].id.clone(),
+            "handler party-0/u-1 is declared twice",
+        ),
         (|parts| parts.systems[1].id = parts.systems[0].id.clone(), "system party-0.main is declared twice"),
         (|parts| parts.systems[1].fingerprints = parts.systems[0].fingerprints.clone(), "certificate fingerprint"),
         (|parts| parts.systems[0].party = PartyIx(9), "system party-0.main refers"),
@@ -73,7 +76,9 @@ fn a_resource_that_is_not_shared_names_its_law_and_has_no_grants() {
     };
     assert!(build(ShareType::NotShared, Some("《样例法》第一条"), false));
     assert!(!build(ShareType::NotShared, None, false) && !build(ShareType::NotShared, Some(""), false));
-    assert!(!build(ShareType::NotShared, Some("《样例法》第一条"), true) && !build(ShareType::Unconditional, None, true));
+    assert!(
+        !build(ShareType::NotShared, Some("《样例法》第一条"), true) && !build(ShareType::Unconditional, None, true)
+    );
 }
 
 #[test]

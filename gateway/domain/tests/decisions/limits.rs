@@ -5,7 +5,11 @@ use proptest::prelude::*;
 use sluice_domain::grant::Limits;
 
 fn limits() -> impl Strategy<Value = Limits> {
-    (of(any::<u32>()), of(any::<u32>()), of(any::<u32>())).prop_map(|(per_second, per_day, rows_per_call)| Limits { per_second, per_day, rows_per_call })
+    (of(any::<u32>()), of(any::<u32>()), of(any::<u32>())).prop_map(|(per_second, per_day, rows_per_call)| Limits {
+        per_second,
+        per_day,
+        rows_per_call,
+    })
 }
 
 fn as_list(limits: Limits) -> [Option<u32>; 3] {

@@ -8,9 +8,9 @@ mod contract;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
-mod order;
-#[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod order;
 #[cfg(test)]
 mod random;
 #[cfg(test)]

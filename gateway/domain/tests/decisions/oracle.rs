@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use sluice_domain::grant::GrantState;
 use sluice_domain::{Code, Level, Mode, ShareType};
 
-use crate::world::{ACTIVE_HANDLER, Call, DISABLED_HANDLER, GrantSpec, PURPOSES, ResourceSpec, World, code_of_purpose, code_of_resource};
+use crate::world::{
+    ACTIVE_HANDLER, Call, DISABLED_HANDLER, GrantSpec, PURPOSES, ResourceSpec, World, code_of_purpose, code_of_resource,
+};
 
 /// What a call should get.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,8 +73,15 @@ fn before_grants<'w>(world: &'w World, call: &Call) -> Result<(usize, &'w Resour
     Ok((at, resource))
 }
 
-fn pick<'w>(world: &'w World, at: usize, resource: &ResourceSpec, call: &Call, with_body: bool) -> Result<&'w GrantSpec, Refused> {
-    let mut own: Vec<&GrantSpec> = world.grants.iter().filter(|grant| grant.party == call.party && grant.resource as usize == at).collect();
+fn pick<'w>(
+    world: &'w World,
+    at: usize,
+    resource: &ResourceSpec,
+    call: &Call,
+    with_body: bool,
+) -> Result<&'w GrantSpec, Refused> {
+    let mut own: Vec<&GrantSpec> =
+        world.grants.iter().filter(|grant| grant.party == call.party && grant.resource as usize == at).collect();
     own.sort_by(|a, b| a.id.cmp(&b.id));
     let mut refused = (0, Code::GrantRequired, None);
     for grant in own {

@@ -3,7 +3,9 @@
 use sluice_domain::grant::{GrantState, Limits};
 use sluice_domain::{Code, Fault, Level, Mode, ShareType};
 
-use crate::world::{ACTIVE_HANDLER, Call, DISABLED_HANDLER, GrantSpec, ResourceSpec, World, code_of_purpose, code_of_resource};
+use crate::world::{
+    ACTIVE_HANDLER, Call, DISABLED_HANDLER, GrantSpec, ResourceSpec, World, code_of_purpose, code_of_resource,
+};
 
 pub(crate) fn conditional() -> ResourceSpec {
     ResourceSpec {
@@ -91,7 +93,13 @@ fn the_first_failing_check_answers() {
         (Code::MatterMissing, |_, call| call.matter = Ok(true)),
         (Code::GrantRequired, |world, _| {
             let modes = vec![Mode::Verify];
-            world.grants.push(GrantSpec { state: GrantState::Revoked, from: 16, until: 16, modes, ..live_grant("G-1") });
+            world.grants.push(GrantSpec {
+                state: GrantState::Revoked,
+                from: 16,
+                until: 16,
+                modes,
+                ..live_grant("G-1")
+            });
         }),
         (Code::GrantRequired, |world, _| (world.grants[0].from, world.grants[0].until) = (10, 14)),
         (Code::GrantRevoked, |world, _| world.grants[0].state = GrantState::Suspended),
@@ -129,7 +137,8 @@ fn grants_are_never_merged_and_the_furthest_refusal_answers() {
 
 #[test]
 fn the_lowest_id_that_covers_the_call_is_used() {
-    let world = world_of(vec![live_grant("G-3"), live_grant("G-2"), GrantSpec { fields: vec![0], ..live_grant("G-1") }]);
+    let world =
+        world_of(vec![live_grant("G-3"), live_grant("G-2"), GrantSpec { fields: vec![0], ..live_grant("G-1") }]);
     let policy = world.policy();
     for (fields, id) in [(vec![0], "G-1"), (vec![0, 1], "G-2")] {
         let permit = Call { fields: Some(fields), ..fine_call() }.decide(&policy).unwrap();

@@ -5,8 +5,9 @@ use sluice_domain::grant::{GrantState, Limits};
 use sluice_domain::party::{Handler, HandlerState, Party, PartyState, System};
 use sluice_domain::policy::{GrantTerms, PartyIx, Policy, PolicyParts, Purpose, PurposeIx, ResourceIx, SystemIx};
 use sluice_domain::{
-    Asked, Day, Fault, GrantId, HandlerId, Item, ItemCode, ItemSet, ItemType, Level, Mode, PartyKey, Permit, ProvisionMode, PurposeCode, Refusal,
-    Resource, ResourceCode, Semantic, ShareCondition, ShareType, SystemId, identifiers,
+    Asked, Day, Fault, GrantId, HandlerId, Item, ItemCode, ItemSet, ItemType, Level, Mode, PartyKey, Permit,
+    ProvisionMode, PurposeCode, Refusal, Resource, ResourceCode, Semantic, ShareCondition, ShareType, SystemId,
+    identifiers,
 };
 
 pub(crate) const PURPOSES: u32 = 3;
@@ -86,7 +87,8 @@ fn uscc(at: usize) -> String {
 }
 
 fn party(at: usize, suspended: bool) -> Party {
-    let handler = |id: &str, state| Handler { id: HandlerId::new(id).unwrap(), name: String::new(), post: String::new(), state };
+    let handler =
+        |id: &str, state| Handler { id: HandlerId::new(id).unwrap(), name: String::new(), post: String::new(), state };
     Party {
         key: PartyKey::new(&format!("party-{at}")).unwrap(),
         uscc: uscc(at),
@@ -102,7 +104,11 @@ fn party(at: usize, suspended: bool) -> Party {
 }
 
 fn system(at: u32) -> System {
-    System { id: SystemId::new(&format!("party-{at}.main")).unwrap(), party: PartyIx(at), fingerprints: vec![[u8::try_from(at).unwrap(); 32]] }
+    System {
+        id: SystemId::new(&format!("party-{at}.main")).unwrap(),
+        party: PartyIx(at),
+        fingerprints: vec![[u8::try_from(at).unwrap(); 32]],
+    }
 }
 
 fn resource(at: usize, spec: &ResourceSpec) -> Resource {
@@ -168,7 +174,9 @@ impl World {
             revision: String::from("r1"),
             parties: self.parties.iter().enumerate().map(|(at, suspended)| party(at, *suspended)).collect(),
             systems: (0..).take(self.parties.len()).map(system).collect(),
-            purposes: (0..PURPOSES).map(|at| Purpose { code: PurposeCode::new(&code_of_purpose(at)).unwrap(), name: String::new() }).collect(),
+            purposes: (0..PURPOSES)
+                .map(|at| Purpose { code: PurposeCode::new(&code_of_purpose(at)).unwrap(), name: String::new() })
+                .collect(),
             resources: self.resources.iter().enumerate().map(|(at, spec)| resource(at, spec)).collect(),
             grants: self.grants.iter().map(terms).collect(),
             default_limits: self.defaults,

@@ -77,7 +77,11 @@ struct Writer<'w> {
 /// # Errors
 /// When anything of the answer cannot be proven clean; nothing of it is kept then.
 pub(crate) fn project(
-    permit: &Permit, resource: &Resource, fetched: &Fetched, (key, page): (&KeyMatch, Page), tagger: &mut Tagger,
+    permit: &Permit,
+    resource: &Resource,
+    fetched: &Fetched,
+    (key, page): (&KeyMatch, Page),
+    tagger: &mut Tagger,
 ) -> Result<Projected, BadAnswer> {
     let fields = permit.fields();
     let mut writer = Writer {

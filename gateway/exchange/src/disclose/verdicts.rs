@@ -68,7 +68,13 @@ fn claims(resource: &Resource, claims: &Values) -> Vec<(usize, Claim)> {
 }
 
 /// The body of a verify answer; `as_of` gives the date for each item.
-pub(crate) fn body(resource: &Resource, items: &[VerifyItem], judged: &[Judged], is_batch: bool, as_of: impl Fn(&Judged) -> String) -> Body {
+pub(crate) fn body(
+    resource: &Resource,
+    items: &[VerifyItem],
+    judged: &[Judged],
+    is_batch: bool,
+    as_of: impl Fn(&Judged) -> String,
+) -> Body {
     let mut json = String::with_capacity(96 * items.len() + 16);
     if is_batch {
         json.push_str("{\"results\":[");

@@ -16,9 +16,19 @@ fn refuse(status: StatusCode, error: &str, description: &str) -> Answer {
 }
 
 /// Answers a token request of a system that its certificate identified (`None`: nobody's certificate).
-pub(crate) fn answer(rules: &TokenRules, system: Option<&str>, fingerprint: &[u8; 32], form: Option<&[u8]>, now_s: i64) -> Answer {
+pub(crate) fn answer(
+    rules: &TokenRules,
+    system: Option<&str>,
+    fingerprint: &[u8; 32],
+    form: Option<&[u8]>,
+    now_s: i64,
+) -> Answer {
     let Some(form) = form else {
-        return refuse(StatusCode::BAD_REQUEST, "invalid_request", "the body must be application/x-www-form-urlencoded");
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            "the body must be application/x-www-form-urlencoded",
+        );
     };
     let mut grant_type = None;
     let mut client_id = None;
@@ -34,15 +44,25 @@ pub(crate) fn answer(rules: &TokenRules, system: Option<&str>, fingerprint: &[u8
         }
     }
     let Some(system) = system else {
-        return refuse(StatusCode::UNAUTHORIZED, "invalid_client", "the client certificate stands for no registered system");
+        return refuse(
+            StatusCode::UNAUTHORIZED,
+            "invalid_client",
+            "the client certificate stands for no registered system",
+        );
     };
     match grant_type.as_deref() {
         None => return refuse(StatusCode::BAD_REQUEST, "invalid_request", "grant_type is missing"),
         Some("client_credentials") => {}
-        Some(_) => return refuse(StatusCode::BAD_REQUEST, "unsupported_grant_type", "only client_credentials is supported"),
+        Some(_) => {
+            return refuse(StatusCode::BAD_REQUEST, "unsupported_grant_type", "only client_credentials is supported");
+        }
     }
     if client_id.is_some_and(|client_id| client_id != system) {
-        return refuse(StatusCode::UNAUTHORIZED, "invalid_client", "client_id is not the system of the client certificate");
+        return refuse(
+            StatusCode::UNAUTHORIZED,
+            "invalid_client",
+            "client_id is not the system of the client certificate",
+        );
     }
     match issue(rules, system, fingerprint, now_s) {
         Ok(token) => {

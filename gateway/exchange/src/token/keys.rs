@@ -1,7 +1,9 @@
 //! Keys and rules of tokens: ours, and those of configured issuers.
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, ParsedPublicKey};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, ParsedPublicKey,
+};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -64,7 +66,10 @@ impl SigningKey {
     /// The public half as a JWK set (RFC 7517).
     pub fn jwks(&self) -> String {
         let (x, y) = coordinates(self.pair.public_key().as_ref()).unwrap_or_default();
-        format!(r#"{{"keys":[{{"kty":"EC","crv":"P-256","use":"sig","alg":"ES256","kid":"{}","x":"{x}","y":"{y}"}}]}}"#, self.kid)
+        format!(
+            r#"{{"keys":[{{"kty":"EC","crv":"P-256","use":"sig","alg":"ES256","kid":"{}","x":"{x}","y":"{y}"}}]}}"#,
+            self.kid
+        )
     }
 }
 
@@ -118,7 +123,9 @@ impl Issuer {
             y: String,
         }
         let set: Set = serde_json::from_str(jwks).map_err(|_| KeyError::JwkSet)?;
-        let usable = set.keys.into_iter().filter(|jwk| jwk.kty == "EC" && jwk.crv == "P-256" && jwk.usage.as_deref().is_none_or(|usage| usage == "sig"));
+        let usable = set.keys.into_iter().filter(|jwk| {
+            jwk.kty == "EC" && jwk.crv == "P-256" && jwk.usage.as_deref().is_none_or(|usage| usage == "sig")
+        });
         let keys: Vec<IssuerKey> = usable
             .filter_map(|jwk| {
                 let mut point = vec![0x04];
@@ -156,10 +163,23 @@ impl TokenRules {
     ///
     /// # Errors
     /// When the own public key cannot be read back.
-    pub fn new(signing: SigningKey, public_url: &str, others: Vec<Issuer>, times: TokenTimes, generation: u64) -> Result<Self, KeyError> {
+    pub fn new(
+        signing: SigningKey,
+        public_url: &str,
+        others: Vec<Issuer>,
+        times: TokenTimes,
+        generation: u64,
+    ) -> Result<Self, KeyError> {
         let own = Issuer::from_jwks(public_url, public_url, &signing.jwks())?;
         let issuers = std::iter::once(own).chain(others).collect();
-        Ok(Self { signing, public_url: public_url.to_owned(), lifetime_s: times.lifetime_s, leeway_s: times.leeway_s, issuers, generation })
+        Ok(Self {
+            signing,
+            public_url: public_url.to_owned(),
+            lifetime_s: times.lifetime_s,
+            leeway_s: times.leeway_s,
+            issuers,
+            generation,
+        })
     }
 }
 

@@ -25,7 +25,13 @@ impl Verified {
     ///
     /// # Errors
     /// In the contract's order: not yet valid, expired, another system's or certificate's.
-    pub(crate) fn holds_for(&self, system: &str, fingerprint: &[u8; 32], leeway_s: i64, now_s: i64) -> Result<(), Refusal> {
+    pub(crate) fn holds_for(
+        &self,
+        system: &str,
+        fingerprint: &[u8; 32],
+        leeway_s: i64,
+        now_s: i64,
+    ) -> Result<(), Refusal> {
         if now_s + leeway_s < self.not_before_s {
             return Err(Refusal::fault(Code::IdentityTokenInvalid, Fault::TokenNotYetValid));
         }
@@ -66,7 +72,8 @@ impl Verifier {
             return Ok(known.clone());
         }
         self.misses += 1;
-        let verified = std::rc::Rc::new(check(rules, token).map_err(|fault| Refusal::fault(Code::IdentityTokenInvalid, fault))?);
+        let verified =
+            std::rc::Rc::new(check(rules, token).map_err(|fault| Refusal::fault(Code::IdentityTokenInvalid, fault))?);
         self.cache.insert(token.into(), verified.clone());
         Ok(verified)
     }
@@ -164,7 +171,9 @@ mod tests {
         let rules = rules();
         let token = rules.signing.sign(&claims()).unwrap();
         let verified = verify(&rules, &token).unwrap_or_else(|fault| unreachable!("{fault:?}"));
-        let code = |system: &str, print: &[u8; 32], now_s| verified.holds_for(system, print, 5, now_s).map_err(|refusal| refusal.code);
+        let code = |system: &str, print: &[u8; 32], now_s| {
+            verified.holds_for(system, print, 5, now_s).map_err(|refusal| refusal.code)
+        };
         assert_eq!(code("mz.main", &PRINT, 4605), Ok(()));
         assert_eq!(code("mz.main", &PRINT, 4606), Err(Code::IdentityTokenExpired));
         assert_eq!(code("rs.main", &PRINT, 2000), Err(Code::IdentityBindingMismatch));
@@ -209,8 +218,14 @@ mod tests {
         for (token, fault) in [
             (format!("{}.{}.", header(r#"{"alg":"none"}"#), parts[1]), Fault::TokenAlgorithm),
             (format!("{}.{}.{}", header(r#"{"alg":"HS256"}"#), parts[1], parts[2]), Fault::TokenAlgorithm),
-            (format!("{}.{}.{}", header(r#"{"alg":"ES256","crit":["b64"]}"#), parts[1], parts[2]), Fault::TokenAlgorithm),
-            (format!("{}.{}.{}", header(r#"{"alg":"ES256","kid":"../../x"}"#), parts[1], parts[2]), Fault::TokenSignature),
+            (
+                format!("{}.{}.{}", header(r#"{"alg":"ES256","crit":["b64"]}"#), parts[1], parts[2]),
+                Fault::TokenAlgorithm,
+            ),
+            (
+                format!("{}.{}.{}", header(r#"{"alg":"ES256","kid":"../../x"}"#), parts[1], parts[2]),
+                Fault::TokenSignature,
+            ),
             (format!("{}.{}.{}", parts[0], header(&duplicate), parts[2]), Fault::TokenClaims),
             (format!("{}.{}.{}", parts[0], parts[1], URL_SAFE_NO_PAD.encode([0; 64])), Fault::TokenSignature),
             (format!("{token}="), Fault::TokenForm),

@@ -54,25 +54,16 @@ impl Method {
 
     /// The method of that name (capitals, as on the wire); unknown ones are `Other`.
     pub fn from_name(name: &str) -> Self {
-        Self::NAMES
-            .iter()
-            .find(|(_, known)| *known == name)
-            .map_or(Self::Other, |(method, _)| *method)
+        Self::NAMES.iter().find(|(_, known)| *known == name).map_or(Self::Other, |(method, _)| *method)
     }
 
     /// Its name.
     pub fn name(self) -> &'static str {
-        Self::NAMES
-            .iter()
-            .find(|(method, _)| *method == self)
-            .map_or("OTHER", |(_, name)| name)
+        Self::NAMES.iter().find(|(method, _)| *method == self).map_or("OTHER", |(_, name)| name)
     }
 
     fn from_number(number: u8) -> Option<Self> {
-        Self::NAMES
-            .iter()
-            .map(|(method, _)| *method)
-            .find(|method| *method as u8 == number)
+        Self::NAMES.iter().map(|(method, _)| *method).find(|method| *method as u8 == number)
     }
 }
 
@@ -158,9 +149,7 @@ impl<'a> Access<'a> {
     pub fn encode_into(&self, out: &mut Vec<u8>) {
         let mut sink = Sink::record(out, ROWS, Kind::Access, &self.head);
         sink.nulls(1);
-        sink.array(2)
-            .text(self.consumer_party)
-            .text(self.consumer_system);
+        sink.array(2).text(self.consumer_party).text(self.consumer_system);
         sink.text(self.handler);
         sink.optional_bytes(self.client_cert_fp.as_ref().map(<[u8; 16]>::as_slice));
         sink.array(3);
@@ -171,29 +160,19 @@ impl<'a> Access<'a> {
         sink.uint(self.src_port).text(self.listener);
         sink.array(4).text(self.provider_party).text(self.resource);
         sink.text(self.resource_version).text(self.operation);
-        sink.array(2)
-            .uint(self.method as u8)
-            .text(self.path_template);
+        sink.array(2).uint(self.method as u8).text(self.path_template);
         sink.optional_bytes(self.resource_id_tag.as_ref().map(<[u8; 16]>::as_slice));
         sink.array(2).uint(self.level).uint(self.categories);
         self.subjects.encode(&mut sink);
         sink.array(3).text(self.purpose).text(self.legal_basis);
         sink.optional_bytes(self.matter_tag.as_ref().map(<[u8; 16]>::as_slice));
-        sink.array(3)
-            .text(self.grant)
-            .text(self.policy_revision)
-            .text(self.snapshot_revision);
-        sink.array(2)
-            .uint(u8::from(self.decision == Decision::Permit))
-            .text(self.code);
+        sink.array(3).text(self.grant).text(self.policy_revision).text(self.snapshot_revision);
+        sink.array(2).uint(u8::from(self.decision == Decision::Permit)).text(self.code);
         sink.optional_bytes(self.request_digest.as_ref().map(<[u8; 32]>::as_slice));
         sink.nulls(1);
         sink.array(2).bytes(self.disclosed).bytes(self.masked);
         sink.uint(self.risk_flags);
-        sink.array(5)
-            .bytes(&self.request_id)
-            .text(self.mode)
-            .text(self.share_type);
+        sink.array(5).bytes(&self.request_id).text(self.mode).text(self.share_type);
         sink.uint(self.flags).uint(self.units);
         sink.optional_bytes(self.trace_id.as_ref().map(<[u8; 16]>::as_slice));
     }
@@ -276,9 +255,7 @@ fn address(bytes: &[u8]) -> Result<IpAddr, DecodeError> {
     if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
         return Ok(v4.into());
     }
-    <[u8; 16]>::try_from(bytes)
-        .map(IpAddr::from)
-        .map_err(|_| DecodeError::Fault("address is neither 4 nor 16 bytes"))
+    <[u8; 16]>::try_from(bytes).map(IpAddr::from).map_err(|_| DecodeError::Fault("address is neither 4 nor 16 bytes"))
 }
 
 fn method(number: u8) -> Result<Method, DecodeError> {

@@ -20,15 +20,9 @@ impl<'v> Sink<'v> {
     /// Opens the outer array and writes elements 0–4.
     pub(super) fn record(out: &'v mut Vec<u8>, elements: u64, kind: Kind, head: &Head) -> Self {
         let mut sink = Self(Encoder::new(out));
-        sink.array(elements)
-            .uint(VERSION)
-            .uint(kind as u8)
-            .uint(head.wall_us);
+        sink.array(elements).uint(VERSION).uint(kind as u8).uint(head.wall_us);
         sink.array(2).uint(head.mono_us).uint(head.key.boot_epoch);
-        sink.array(3)
-            .uint(head.key.node)
-            .uint(head.key.worker)
-            .uint(head.key.ctr);
+        sink.array(3).uint(head.key.node).uint(head.key.worker).uint(head.key.ctr);
         sink
     }
 
@@ -100,20 +94,12 @@ pub(super) struct Elements<'a> {
 
 impl<'a> Elements<'a> {
     pub(super) fn open(cbor: &'a [u8]) -> Result<Self, RecordError> {
-        let not_an_array = RecordError {
-            element: 0,
-            fault: "no array of definite length",
-        };
+        let not_an_array = RecordError { element: 0, fault: "no array of definite length" };
         let mut decoder = Decoder::new(cbor);
         let Ok(Some(left)) = decoder.array() else {
             return Err(not_an_array);
         };
-        Ok(Self {
-            decoder,
-            input: cbor,
-            left,
-            row: 0,
-        })
+        Ok(Self { decoder, input: cbor, left, row: 0 })
     }
 
     pub(super) fn blame(&self, error: &DecodeError) -> RecordError {
@@ -121,18 +107,12 @@ impl<'a> Elements<'a> {
             DecodeError::Cbor => "wrong type or cut off",
             DecodeError::Fault(fault) => fault,
         };
-        RecordError {
-            element: self.row.saturating_sub(1),
-            fault,
-        }
+        RecordError { element: self.row.saturating_sub(1), fault }
     }
 
     /// Moves to the next element of the outer array.
     fn next(&mut self) -> Result<(), DecodeError> {
-        self.left = self
-            .left
-            .checked_sub(1)
-            .ok_or(DecodeError::Fault("missing element"))?;
+        self.left = self.left.checked_sub(1).ok_or(DecodeError::Fault("missing element"))?;
         self.row = self.row.saturating_add(1);
         Ok(())
     }
@@ -142,21 +122,8 @@ impl<'a> Elements<'a> {
         self.group(2)?;
         let (mono_us, boot_epoch) = (self.decoder.u64()?, self.decoder.u32()?);
         self.group(3)?;
-        let (node, worker, ctr) = (
-            self.decoder.u16()?,
-            self.decoder.u16()?,
-            self.decoder.u64()?,
-        );
-        Ok(Head {
-            wall_us,
-            mono_us,
-            key: RequestKey {
-                boot_epoch,
-                node,
-                worker,
-                ctr,
-            },
-        })
+        let (node, worker, ctr) = (self.decoder.u16()?, self.decoder.u16()?, self.decoder.u64()?);
+        Ok(Head { wall_us, mono_us, key: RequestKey { boot_epoch, node, worker, ctr } })
     }
 
     pub(super) fn u8(&mut self) -> Result<u8, DecodeError> {
@@ -194,9 +161,7 @@ impl<'a> Elements<'a> {
         Ok(texts)
     }
 
-    pub(super) fn optional_fixed<const N: usize>(
-        &mut self,
-    ) -> Result<Option<[u8; N]>, DecodeError> {
+    pub(super) fn optional_fixed<const N: usize>(&mut self) -> Result<Option<[u8; N]>, DecodeError> {
         self.next()?;
         self.inner_optional_fixed()
     }
@@ -227,15 +192,10 @@ impl<'a> Elements<'a> {
     }
 
     pub(super) fn inner_fixed<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        self.decoder
-            .bytes()?
-            .try_into()
-            .map_err(|_| DecodeError::Fault("wrong length"))
+        self.decoder.bytes()?.try_into().map_err(|_| DecodeError::Fault("wrong length"))
     }
 
-    pub(super) fn inner_optional_fixed<const N: usize>(
-        &mut self,
-    ) -> Result<Option<[u8; N]>, DecodeError> {
+    pub(super) fn inner_optional_fixed<const N: usize>(&mut self) -> Result<Option<[u8; N]>, DecodeError> {
         if self.decoder.datatype()? == Type::Null {
             self.decoder.null()?;
             return Ok(None);
@@ -247,8 +207,6 @@ impl<'a> Elements<'a> {
     pub(super) fn inner_raw(&mut self) -> Result<&'a [u8], DecodeError> {
         let start = self.decoder.position();
         self.decoder.skip()?;
-        self.input
-            .get(start..self.decoder.position())
-            .ok_or(DecodeError::Cbor)
+        self.input.get(start..self.decoder.position()).ok_or(DecodeError::Cbor)
     }
 }

@@ -25,11 +25,7 @@ impl<'a> RejectSummary<'a> {
     /// Appends the record's CBOR to `out`; no heap beyond `out` itself.
     pub fn encode_into(&self, out: &mut Vec<u8>) {
         let mut sink = Sink::record(out, 10, Kind::RejectSummary, &self.head);
-        sink.uint(self.window_s)
-            .text(self.listener)
-            .text(self.reason)
-            .bytes(self.client)
-            .uint(self.count);
+        sink.uint(self.window_s).text(self.listener).text(self.reason).bytes(self.client).uint(self.count);
     }
 
     pub(super) fn decode(head: Head, from: &mut Elements<'a>) -> Result<Self, DecodeError> {
@@ -97,18 +93,10 @@ impl<'a> Notice<'a> {
     /// Appends the record's CBOR to `out`; no heap beyond `out` itself.
     pub fn encode_into(&self, out: &mut Vec<u8>) {
         let mut sink = Sink::record(out, 10, self.kind.into(), &self.head);
-        sink.text(self.actor)
-            .text(self.action)
-            .text(self.object)
-            .text(self.reason)
-            .bytes(self.data);
+        sink.text(self.actor).text(self.action).text(self.object).text(self.reason).bytes(self.data);
     }
 
-    pub(super) fn decode(
-        kind: NoticeKind,
-        head: Head,
-        from: &mut Elements<'a>,
-    ) -> Result<Self, DecodeError> {
+    pub(super) fn decode(kind: NoticeKind, head: Head, from: &mut Elements<'a>) -> Result<Self, DecodeError> {
         Ok(Self {
             kind,
             head,
@@ -140,24 +128,13 @@ impl Recovery {
     /// Appends the record's CBOR to `out`; no heap beyond `out` itself.
     pub fn encode_into(&self, out: &mut Vec<u8>) {
         let mut sink = Sink::record(out, 9, Kind::Recovery, &self.head);
-        sink.uint(self.segment)
-            .uint(self.offset)
-            .uint(self.bytes)
-            .bytes(&self.sha256);
+        sink.uint(self.segment).uint(self.offset).uint(self.bytes).bytes(&self.sha256);
     }
 
     pub(super) fn decode(head: Head, from: &mut Elements<'_>) -> Result<Self, DecodeError> {
         let (segment, offset, bytes) = (from.u64()?, from.u64()?, from.u64()?);
-        let sha256 = from
-            .optional_fixed()?
-            .ok_or(DecodeError::Fault("no digest"))?;
-        Ok(Self {
-            head,
-            segment,
-            offset,
-            bytes,
-            sha256,
-        })
+        let sha256 = from.optional_fixed()?.ok_or(DecodeError::Fault("no digest"))?;
+        Ok(Self { head, segment, offset, bytes, sha256 })
     }
 }
 
@@ -177,10 +154,7 @@ impl Clock {
     }
 
     pub(super) fn decode(head: Head, from: &mut Elements<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            head,
-            expected_us: from.u64()?,
-        })
+        Ok(Self { head, expected_us: from.u64()? })
     }
 }
 
@@ -200,9 +174,6 @@ impl Heartbeat {
     }
 
     pub(super) fn decode(head: Head, from: &mut Elements<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            head,
-            size: from.u64()?,
-        })
+        Ok(Self { head, size: from.u64()? })
     }
 }

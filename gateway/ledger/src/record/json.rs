@@ -94,21 +94,16 @@ fn outcome(record: &Outcome<'_>) -> Value {
 }
 
 fn subjects(subjects: &SubjectTags<'_>) -> Value {
-    let tags: Vec<Value> = subjects
-        .tags
-        .iter()
-        .map(|subject| json!({ "type": subject.id_type, "tag": hex(&subject.tag) }))
-        .collect();
+    let tags: Vec<Value> =
+        subjects.tags.iter().map(|subject| json!({ "type": subject.id_type, "tag": hex(&subject.tag) })).collect();
     json!({ "epoch": subjects.key_epoch, "total": subjects.total, "part": subjects.part, "tags": tags })
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _infallible = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Canonical text form of the request id, as callers saw it in `Exchange-Request-Id`.

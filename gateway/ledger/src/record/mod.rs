@@ -106,27 +106,18 @@ impl Kind {
     ];
 
     fn from_number(number: u8) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .map(|(kind, _)| *kind)
-            .find(|kind| *kind as u8 == number)
+        Self::ALL.iter().map(|(kind, _)| *kind).find(|kind| *kind as u8 == number)
     }
 
     /// Name in capitals, as the documentation and `show` use it.
     pub fn name(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(kind, _)| *kind == self)
-            .map_or("", |(_, name)| name)
+        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
     }
 }
 
 /// A record read back; texts and bytes borrow from the leaf.
 #[derive(Debug, Clone)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "records are read one at a time and never stored decoded"
-)]
+#[expect(clippy::large_enum_variant, reason = "records are read one at a time and never stored decoded")]
 pub enum Record<'a> {
     /// ACCESS.
     Access(Access<'a>),

@@ -41,13 +41,8 @@ impl<'a> Outcome<'a> {
         sink.uint(self.ref_ctr).nulls(8);
         self.subjects.encode(&mut sink);
         sink.nulls(4);
-        sink.array(6)
-            .uint(self.http_status)
-            .uint(self.response_bytes)
-            .uint(self.duration_us);
-        sink.uint(self.upstream_us)
-            .text(self.origin_code)
-            .truth(self.aborted);
+        sink.array(6).uint(self.http_status).uint(self.response_bytes).uint(self.duration_us);
+        sink.uint(self.upstream_us).text(self.origin_code).truth(self.aborted);
         sink.uint(self.rows);
     }
 
@@ -98,10 +93,6 @@ impl<'a> Subjects<'a> {
     pub(super) fn decode(head: Head, from: &mut Elements<'a>) -> Result<Self, DecodeError> {
         let ref_ctr = from.u64()?;
         from.skip(8)?;
-        Ok(Self {
-            head,
-            ref_ctr,
-            subjects: SubjectTags::decode(from)?,
-        })
+        Ok(Self { head, ref_ctr, subjects: SubjectTags::decode(from)? })
     }
 }

@@ -65,11 +65,7 @@ impl TagList<'_> {
             Self::Read(encoded) => (&[][..], Some(encoded.groups())),
         };
         let read = read.into_iter().flatten().flat_map(|(id_type, bytes)| {
-            bytes
-                .as_chunks::<16>()
-                .0
-                .iter()
-                .map(move |tag| SubjectTag { id_type, tag: *tag })
+            bytes.as_chunks::<16>().0.iter().map(move |tag| SubjectTag { id_type, tag: *tag })
         });
         given.iter().copied().chain(read)
     }
@@ -98,19 +94,11 @@ impl<'a> EncodedTags<'a> {
 impl<'a> SubjectTags<'a> {
     /// No subjects: for records that concern none.
     pub fn none() -> Self {
-        Self {
-            key_epoch: 0,
-            total: 0,
-            part: 0,
-            tags: TagList::Given(&[]),
-        }
+        Self { key_epoch: 0, total: 0, part: 0, tags: TagList::Given(&[]) }
     }
 
     pub(super) fn encode(&self, sink: &mut Sink<'_>) {
-        sink.array(4)
-            .uint(self.key_epoch)
-            .uint(self.total)
-            .uint(self.part);
+        sink.array(4).uint(self.key_epoch).uint(self.total).uint(self.part);
         self.tags.encode(sink);
     }
 
@@ -120,22 +108,13 @@ impl<'a> SubjectTags<'a> {
         let (key_epoch, total, part) = (inner.u16()?, inner.u32()?, inner.u32()?);
         let raw = elements.inner_raw()?;
         check_groups(raw)?;
-        Ok(Self {
-            key_epoch,
-            total,
-            part,
-            tags: TagList::Read(EncodedTags(raw)),
-        })
+        Ok(Self { key_epoch, total, part, tags: TagList::Read(EncodedTags(raw)) })
     }
 }
 
 fn encode_groups(tags: &[SubjectTag], sink: &mut Sink<'_>) {
-    let first_of_type = |at: usize, tag: &SubjectTag| {
-        !tags
-            .iter()
-            .take(at)
-            .any(|earlier| earlier.id_type == tag.id_type)
-    };
+    let first_of_type =
+        |at: usize, tag: &SubjectTag| !tags.iter().take(at).any(|earlier| earlier.id_type == tag.id_type);
     // Types are few (four so far), so scanning once per type is cheaper than any table.
     let mut seen = [0_u64; 4];
     let mut groups = 0_u64;
@@ -157,9 +136,7 @@ fn encode_groups(tags: &[SubjectTag], sink: &mut Sink<'_>) {
         }
         left -= 1;
         let of_type = || tags.iter().filter(|tag| tag.id_type == leader.id_type);
-        sink.array(2)
-            .uint(leader.id_type)
-            .bytes_len(16 * of_type().count() as u64);
+        sink.array(2).uint(leader.id_type).bytes_len(16 * of_type().count() as u64);
         for tag in of_type() {
             sink.raw(&tag.tag);
         }
@@ -168,9 +145,7 @@ fn encode_groups(tags: &[SubjectTag], sink: &mut Sink<'_>) {
 
 fn check_groups(raw: &[u8]) -> Result<(), DecodeError> {
     let mut decoder = Decoder::new(raw);
-    let groups = decoder
-        .array()?
-        .ok_or(DecodeError::Fault("tags of indefinite length"))?;
+    let groups = decoder.array()?.ok_or(DecodeError::Fault("tags of indefinite length"))?;
     for _ in 0..groups {
         if decoder.array()? != Some(2) {
             return Err(DecodeError::Fault("a group of tags is not a pair"));

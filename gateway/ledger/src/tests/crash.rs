@@ -23,13 +23,8 @@ fn work_until_failure(disk: &SimDisk, chance: &mut Seeded) -> Vec<Durable> {
     };
     for _ in 0..200 {
         let burst = 1 + chance.below(20);
-        let pending: Vec<_> = (0..burst)
-            .map_while(|_| {
-                appender
-                    .append(|key, out| access(key).encode_into(out))
-                    .ok()
-            })
-            .collect();
+        let pending: Vec<_> =
+            (0..burst).map_while(|_| appender.append(|key, out| access(key).encode_into(out)).ok()).collect();
         for record in pending {
             match run(appender.drive(), record) {
                 Ok(durable) => acknowledged.push(durable),
@@ -56,9 +51,7 @@ fn no_acknowledged_record_is_lost_and_none_is_half_visible() {
             let (ledger, _) = Ledger::open_on(&options("unused".as_ref()), Arc::new(disk.clone()))
                 .unwrap_or_else(|error| panic!("seed {seed} cycle {cycle}: {error}"));
             for record in &acknowledged {
-                let leaf = ledger
-                    .leaf(record.index())
-                    .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+                let leaf = ledger.leaf(record.index()).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
                 assert_eq!(&leaf.durable(), record, "seed {seed} cycle {cycle}");
             }
             let mut records = 0;
@@ -101,21 +94,13 @@ fn failed_write_closes_and_its_remains_are_quarantined_and_noted() {
     let disk = SimDisk::new();
     let (ledger, _) = Ledger::open_on(&options("unused".as_ref()), Arc::new(disk.clone())).unwrap();
     disk.break_write_once();
-    let failed = (0..3).find_map(|_| {
-        ledger
-            .append_blocking(|key, out| access(key).encode_into(out))
-            .err()
-    });
+    let failed = (0..3).find_map(|_| ledger.append_blocking(|key, out| access(key).encode_into(out)).err());
     assert_eq!(failed, Some(Closed::WriteFailed));
     assert_eq!(ledger.state(), State::Closed);
     drop(ledger);
     let report = verify_on(&disk, None, &mut |_| {});
-    assert_eq!(
-        report.fault.map(|fault| fault.kind),
-        Some(FaultKind::UnfinishedBatch)
-    );
-    let (ledger, opening) =
-        Ledger::open_on(&options("unused".as_ref()), Arc::new(disk.clone())).unwrap();
+    assert_eq!(report.fault.map(|fault| fault.kind), Some(FaultKind::UnfinishedBatch));
+    let (ledger, opening) = Ledger::open_on(&options("unused".as_ref()), Arc::new(disk.clone())).unwrap();
     assert_eq!(opening.quarantined.len(), 1);
     let recovery = ledger.leaf(opening.head.size).unwrap();
     assert_eq!(recovery.record().unwrap().kind().name(), "RECOVERY");
@@ -127,8 +112,7 @@ fn failed_write_closes_and_its_remains_are_quarantined_and_noted() {
 #[test]
 fn second_process_on_one_directory_is_refused() {
     let disk = SimDisk::new();
-    let (_ledger, _) =
-        Ledger::open_on(&options("unused".as_ref()), Arc::new(disk.clone())).unwrap();
+    let (_ledger, _) = Ledger::open_on(&options("unused".as_ref()), Arc::new(disk.clone())).unwrap();
     let second = Ledger::open_on(&options("unused".as_ref()), Arc::new(disk));
     assert!(matches!(second, Err(OpenError::Locked)));
 }

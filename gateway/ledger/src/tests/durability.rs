@@ -36,19 +36,12 @@ fn records_of_many_workers_get_distinct_indices_and_survive_a_restart() {
             })
         })
         .collect();
-    let mut all: Vec<_> = workers
-        .into_iter()
-        .flat_map(|worker| worker.join().unwrap())
-        .collect();
+    let mut all: Vec<_> = workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect();
     all.sort_by_key(crate::Durable::index);
     all.dedup();
     assert_eq!(all.len(), 200);
     let checkpoint = ledger.stop().unwrap().unwrap();
-    assert_eq!(
-        checkpoint.head().size,
-        401,
-        "the start's HEARTBEAT and every record, awaited or not"
-    );
+    assert_eq!(checkpoint.head().size, 401, "the start's HEARTBEAT and every record, awaited or not");
     drop(ledger);
 
     let (ledger, opening) = Ledger::open(&options(dir.path())).unwrap();
@@ -60,10 +53,7 @@ fn records_of_many_workers_get_distinct_indices_and_survive_a_restart() {
     ledger.stop().unwrap();
     drop(ledger);
     let report = verify(dir.path(), None, |_| {});
-    assert_eq!(
-        (report.fault, report.is_live, report.head.size),
-        (None, false, 402)
-    );
+    assert_eq!((report.fault, report.is_live, report.head.size), (None, false, 402));
 }
 
 #[test]
@@ -87,27 +77,17 @@ fn receipts_prove_every_record_over_many_segments_restarts_and_lost_tiles() {
     let (ledger, _) = Ledger::open(&options(dir.path())).unwrap();
     let key = ledger.verifier_key().clone();
     wait_covered(&ledger, 3_001);
-    for index in (0..3_002)
-        .step_by(97)
-        .chain([0, 255, 256, 512, 1023, 3_001])
-    {
+    for index in (0..3_002).step_by(97).chain([0, 255, 256, 512, 1023, 3_001]) {
         let receipt = ledger.receipt(index).unwrap();
         let durable = ledger.leaf(index).unwrap().durable();
-        assert_eq!(
-            verify_receipt(&receipt, &key).unwrap(),
-            *durable.leaf_hash(),
-            "record {index}"
-        );
+        assert_eq!(verify_receipt(&receipt, &key).unwrap(), *durable.leaf_hash(), "record {index}");
         assert_eq!(
             verify_receipt(&read(dir.path()).unwrap().receipt(index).unwrap(), &key).unwrap(),
             *durable.leaf_hash()
         );
     }
     let report = verify(dir.path(), Some(&key), |_| {});
-    assert_eq!(
-        (report.fault, report.is_live, report.is_key_pinned),
-        (None, true, true)
-    );
+    assert_eq!((report.fault, report.is_live, report.is_key_pinned), (None, true, true));
     assert!(report.segments > 2, "{} segments", report.segments);
     assert!(ledger.receipt(1_000_000).is_err());
 }
@@ -118,13 +98,9 @@ fn receipts_that_were_changed_prove_nothing() {
     let (ledger, _) = Ledger::open(&options(dir.path())).unwrap();
     let record = ledger.append_blocking(write).unwrap();
     wait_covered(&ledger, record.index());
-    let (good, key) = (
-        ledger.receipt(record.index()).unwrap(),
-        ledger.verifier_key().clone(),
-    );
+    let (good, key) = (ledger.receipt(record.index()).unwrap(), ledger.verifier_key().clone());
     assert_eq!(verify_receipt(&good, &key), Ok(*record.leaf_hash()));
-    let other =
-        crate::VerifierKey::parse("other+2ae7a6e5+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    let other = crate::VerifierKey::parse("other+2ae7a6e5+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
     assert!(other.is_err(), "a key text with a wrong hash is refused");
     let changes: [fn(&mut crate::Receipt); 5] = [
         |receipt| receipt.index += 1,
@@ -149,20 +125,11 @@ fn backlog_is_refused_when_full_and_bad_records_always() {
     let (ledger, _) = Ledger::open(&options).unwrap();
     let appender = ledger.appender(1).unwrap();
     assert_eq!(appender.append(|_, _| {}).err(), Some(Closed::BadRecord));
-    assert_eq!(
-        appender.append(|_, out| out.clear()).err(),
-        Some(Closed::BadRecord)
-    );
-    assert_eq!(
-        appender.append(|_, out| out.resize(70_000, 1)).err(),
-        Some(Closed::BadRecord)
-    );
+    assert_eq!(appender.append(|_, out| out.clear()).err(), Some(Closed::BadRecord));
+    assert_eq!(appender.append(|_, out| out.resize(70_000, 1)).err(), Some(Closed::BadRecord));
     // More than two waiters make load; the window of the next commit then holds the writer, and the lane fills.
     let results = std::iter::repeat_with(|| appender.append(write).map(drop).err());
-    assert_eq!(
-        results.take(1_000_000).flatten().next(),
-        Some(Closed::Backlog)
-    );
+    assert_eq!(results.take(1_000_000).flatten().next(), Some(Closed::Backlog));
     ledger.stop().unwrap();
     assert_eq!(appender.append(write).err(), Some(Closed::Stopped));
     assert_eq!(ledger.state(), State::Closed);
@@ -179,15 +146,8 @@ fn worker_numbers_are_exclusive_and_free_again_after_drop() {
     drop(first);
     let second = ledger.appender(1).unwrap();
     let pending = second.append(write).unwrap();
-    assert_eq!(
-        pending.key().ctr,
-        2,
-        "counters go on, so that salts never repeat"
-    );
-    assert_eq!(
-        run(second.drive(), pending).unwrap().index(),
-        before.index() + 1
-    );
+    assert_eq!(pending.key().ctr, 2, "counters go on, so that salts never repeat");
+    assert_eq!(run(second.drive(), pending).unwrap().index(), before.index() + 1);
 }
 
 #[test]
@@ -198,13 +158,7 @@ fn silence_is_filled_with_heartbeats() {
     let (ledger, _) = Ledger::open(&options).unwrap();
     wait_covered(&ledger, 3);
     for leaf in ledger.scan(0).unwrap() {
-        assert!(matches!(
-            leaf.unwrap().record(),
-            Ok(Record::Heartbeat(Heartbeat {
-                head: Head { .. },
-                ..
-            }))
-        ));
+        assert!(matches!(leaf.unwrap().record(), Ok(Record::Heartbeat(Heartbeat { head: Head { .. }, .. }))));
     }
 }
 
@@ -214,22 +168,14 @@ fn wrong_options_and_foreign_directories_are_refused() {
     let with = |change: fn(&mut Options)| {
         let mut options = options(dir.path());
         change(&mut options);
-        Ledger::open(&options)
-            .err()
-            .map(|error| matches!(error, OpenError::Options(_)))
+        Ledger::open(&options).err().map(|error| matches!(error, OpenError::Options(_)))
     };
-    assert_eq!(
-        with(|options| options.origin = "white space".to_owned()),
-        Some(true)
-    );
+    assert_eq!(with(|options| options.origin = "white space".to_owned()), Some(true));
     assert_eq!(with(|options| options.segment_bytes = 4_096), Some(true));
     assert_eq!(with(|options| options.segment_bytes += 1), Some(true));
     assert_eq!(with(|options| options.backlog_records = 0), Some(true));
     assert_eq!(with(|_| {}), None);
-    assert_eq!(
-        with(|options| options.origin = "gw.test/ledger/2".to_owned()),
-        Some(false)
-    );
+    assert_eq!(with(|options| options.origin = "gw.test/ledger/2".to_owned()), Some(false));
 }
 
 #[test]
@@ -250,10 +196,7 @@ fn consistency_is_proven_between_checkpoints() {
 fn verification_beside_a_living_gateway_finds_no_fault() {
     let dir = tempfile::tempdir().unwrap();
     let (ledger, _) = Ledger::open(&options(dir.path())).unwrap();
-    assert!(matches!(
-        Ledger::open(&options(dir.path())),
-        Err(OpenError::Locked)
-    ));
+    assert!(matches!(Ledger::open(&options(dir.path())), Err(OpenError::Locked)));
     let is_done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -269,11 +212,7 @@ fn verification_beside_a_living_gateway_finds_no_fault() {
         let mut rounds = 0;
         while !is_done.load(std::sync::atomic::Ordering::SeqCst) || rounds == 0 {
             let report = verify(dir.path(), None, |_| {});
-            assert_eq!(
-                (report.fault, report.is_live),
-                (None, true),
-                "round {rounds}"
-            );
+            assert_eq!((report.fault, report.is_live), (None, true), "round {rounds}");
             rounds += 1;
         }
     });

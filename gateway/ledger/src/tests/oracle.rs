@@ -3,18 +3,13 @@
 use std::convert::Infallible;
 
 use signed_note::{Note, StandardVerifier, VerifierList};
-use tlog_tiles::tlog::{
-    Hash as OracleHash, HashReader, check_record, check_tree, prove_record, prove_tree,
-};
+use tlog_tiles::tlog::{Hash as OracleHash, HashReader, check_record, check_tree, prove_record, prove_tree};
 
 use crate::hash::{Hash, leaf_hash};
 use crate::note::Signer;
 use crate::tests::sim_disk::SimDisk;
 use crate::tiles::{self, TileId, Tiles};
-use crate::tree::{
-    self, Frontier, TreeHead, consistency_proof, inclusion_proof, verify_consistency,
-    verify_inclusion,
-};
+use crate::tree::{self, Frontier, TreeHead, consistency_proof, inclusion_proof, verify_consistency, verify_inclusion};
 use crate::{Checkpoint, VerifierKey};
 
 const SIZE_MAX: u64 = 300;
@@ -24,10 +19,7 @@ struct Stored(Vec<OracleHash>);
 
 impl HashReader for Stored {
     fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<OracleHash>, tlog_tiles::tlog::Error> {
-        Ok(indexes
-            .iter()
-            .map(|index| self.0[usize::try_from(*index).unwrap()])
-            .collect())
+        Ok(indexes.iter().map(|index| self.0[usize::try_from(*index).unwrap()]).collect())
     }
 }
 
@@ -52,10 +44,7 @@ struct Ours {
 
 impl Ours {
     fn new(size: u64) -> Self {
-        let mut ours = Self {
-            tiles: Tiles::default(),
-            full: std::collections::HashMap::new(),
-        };
+        let mut ours = Self { tiles: Tiles::default(), full: std::collections::HashMap::new() };
         for index in 0..size {
             let full = &mut ours.full;
             let keep = |id: TileId, row: &[Hash]| -> Result<(), Infallible> {
@@ -68,9 +57,7 @@ impl Ours {
     }
 
     fn node(&self, level: u8, index: u64) -> Result<Hash, crate::ReadError> {
-        self.tiles.node(level, index, |id| {
-            Ok(self.full[&(id.level, id.number)].clone())
-        })
+        self.tiles.node(level, index, |id| Ok(self.full[&(id.level, id.number)].clone()))
     }
 }
 
@@ -82,43 +69,16 @@ fn proofs_of_all_sizes_equal_the_oracles_and_verify_both_ways() {
         frontier.push(leaf_hash(&leaf(size - 1)));
         let root = tree::root(size, |level, at| ours.node(level, at)).unwrap();
         let oracle_root = tlog_tiles::tlog::tree_hash(size, &stored).unwrap();
-        assert_eq!(
-            (root, frontier.root()),
-            (oracle_root.0, oracle_root.0),
-            "root of {size}"
-        );
+        assert_eq!((root, frontier.root()), (oracle_root.0, oracle_root.0), "root of {size}");
         for index in 0..size {
             let proof = inclusion_proof(index, size, |level, at| ours.node(level, at)).unwrap();
             let theirs = prove_record(size, index, &stored).unwrap();
-            assert_eq!(
-                proof,
-                theirs.iter().map(|hash| hash.0).collect::<Vec<_>>(),
-                "proof of {index} in {size}"
-            );
-            assert!(verify_inclusion(
-                index,
-                &leaf_hash(&leaf(index)),
-                size,
-                &root,
-                &proof
-            ));
-            assert!(!verify_inclusion(
-                index,
-                &leaf_hash(b"other"),
-                size,
-                &root,
-                &proof
-            ));
+            assert_eq!(proof, theirs.iter().map(|hash| hash.0).collect::<Vec<_>>(), "proof of {index} in {size}");
+            assert!(verify_inclusion(index, &leaf_hash(&leaf(index)), size, &root, &proof));
+            assert!(!verify_inclusion(index, &leaf_hash(b"other"), size, &root, &proof));
             if (size + index) % 7 == 0 {
                 // Equal proofs verify alike: a sample is enough for the slow oracle.
-                check_record(
-                    &theirs,
-                    size,
-                    oracle_root,
-                    index,
-                    OracleHash(leaf_hash(&leaf(index))),
-                )
-                .unwrap();
+                check_record(&theirs, size, oracle_root, index, OracleHash(leaf_hash(&leaf(index)))).unwrap();
             }
         }
     }
@@ -127,42 +87,19 @@ fn proofs_of_all_sizes_equal_the_oracles_and_verify_both_ways() {
 #[test]
 fn consistency_proofs_equal_the_oracles_and_verify_both_ways() {
     let (stored, ours) = (oracle(SIZE_MAX), Ours::new(SIZE_MAX));
-    let head = |size| TreeHead {
-        size,
-        root: tree::root(size, |level, at| ours.node(level, at)).unwrap(),
-    };
+    let head = |size| TreeHead { size, root: tree::root(size, |level, at| ours.node(level, at)).unwrap() };
     for size in 1..=SIZE_MAX {
         let new = head(size);
         for old in 1..=size {
             let old = head(old);
-            let proof =
-                consistency_proof(old.size, size, |level, at| ours.node(level, at)).unwrap();
+            let proof = consistency_proof(old.size, size, |level, at| ours.node(level, at)).unwrap();
             let theirs = prove_tree(size, old.size, &stored).unwrap();
-            assert_eq!(
-                proof,
-                theirs.iter().map(|hash| hash.0).collect::<Vec<_>>(),
-                "{} to {size}",
-                old.size
-            );
-            assert!(
-                verify_consistency(&old, &new, &proof),
-                "{} to {size}",
-                old.size
-            );
-            let forged = TreeHead {
-                size: old.size,
-                root: [0; 32],
-            };
+            assert_eq!(proof, theirs.iter().map(|hash| hash.0).collect::<Vec<_>>(), "{} to {size}", old.size);
+            assert!(verify_consistency(&old, &new, &proof), "{} to {size}", old.size);
+            let forged = TreeHead { size: old.size, root: [0; 32] };
             assert!(!verify_consistency(&forged, &new, &proof));
             if (size + old.size) % 7 == 0 {
-                check_tree(
-                    &theirs,
-                    size,
-                    OracleHash(new.root),
-                    old.size,
-                    OracleHash(old.root),
-                )
-                .unwrap();
+                check_tree(&theirs, size, OracleHash(new.root), old.size, OracleHash(old.root)).unwrap();
             }
         }
     }
@@ -185,10 +122,7 @@ fn tile_paths_are_the_oracles() {
         for level in [0_u8, 1, 2] {
             let theirs = tlog_tiles::tile::Tile::new(8, level, number, 256, false).path();
             // The oracle prints the tile height, which C2SP fixes at 8 and leaves out.
-            assert_eq!(
-                tiles::path(TileId { level, number }),
-                theirs.replacen("tile/8/", "tile/", 1)
-            );
+            assert_eq!(tiles::path(TileId { level, number }), theirs.replacen("tile/8/", "tile/", 1));
         }
     }
 }
@@ -197,10 +131,7 @@ fn tile_paths_are_the_oracles() {
 fn checkpoint_is_read_and_verified_by_the_oracle() {
     let disk = SimDisk::new();
     let signer = Signer::load_or_create(&disk, "gw.test/ledger/1").unwrap();
-    let head = TreeHead {
-        size: 12_345,
-        root: [5; 32],
-    };
+    let head = TreeHead { size: 12_345, root: [5; 32] };
     let checkpoint = Checkpoint::sign(&signer, head);
     let key = signer.verifier().to_text();
 
@@ -209,22 +140,12 @@ fn checkpoint_is_read_and_verified_by_the_oracle() {
     let (verified, unverified) = note.verify(&verifiers).unwrap();
     assert_eq!((verified.len(), unverified.len()), (1, 0));
     let theirs = tlog_tiles::checkpoint::Checkpoint::from_bytes(note.text()).unwrap();
-    assert_eq!(
-        (theirs.origin(), theirs.size(), theirs.hash().0),
-        ("gw.test/ledger/1", 12_345, [5; 32])
-    );
+    assert_eq!((theirs.origin(), theirs.size(), theirs.hash().0), ("gw.test/ledger/1", 12_345, [5; 32]));
 
     let parsed = VerifierKey::parse(&key).unwrap();
-    assert_eq!(
-        Checkpoint::open(checkpoint.note(), &parsed).unwrap(),
-        checkpoint
-    );
+    assert_eq!(Checkpoint::open(checkpoint.note(), &parsed).unwrap(), checkpoint);
     let reloaded = Signer::load_or_create(&disk, "gw.test/ledger/1").unwrap();
-    assert_eq!(
-        reloaded.verifier().to_text(),
-        key,
-        "the key outlives the process"
-    );
+    assert_eq!(reloaded.verifier().to_text(), key, "the key outlives the process");
 }
 
 #[test]
@@ -236,8 +157,5 @@ fn tiles_that_cannot_be_written_leave_the_tree_right() {
         frontier.push(hash);
         failures += u32::from(tiles.push(hash, |_, _| Err("disk full")).is_err());
     }
-    assert_eq!(
-        (failures, tiles.head().unwrap().root),
-        (273, frontier.root())
-    );
+    assert_eq!((failures, tiles.head().unwrap().root), (273, frontier.root()));
 }

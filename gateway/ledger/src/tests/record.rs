@@ -3,39 +3,26 @@
 use crate::RequestKey;
 use crate::appender::CBOR_BYTES_MAX;
 use crate::record::{
-    Clock, Heartbeat, Notice, NoticeKind, Outcome, Record, Recovery, RejectSummary,
-    SUBJECTS_PER_RECORD_MAX, SubjectTag, SubjectTags, Subjects, TagList,
+    Clock, Heartbeat, Notice, NoticeKind, Outcome, Record, Recovery, RejectSummary, SUBJECTS_PER_RECORD_MAX,
+    SubjectTag, SubjectTags, Subjects, TagList,
 };
 use crate::tests::support::{access, head};
 
-const KEY: RequestKey = RequestKey {
-    boot_epoch: 3,
-    node: 1,
-    worker: 2,
-    ctr: 70_000,
-};
+const KEY: RequestKey = RequestKey { boot_epoch: 3, node: 1, worker: 2, ctr: 70_000 };
 
 fn tags(count: usize) -> Vec<SubjectTag> {
     let types = [1, 2, 1, 4];
     let tag = |at: usize| {
         let mut tag = [0; 16];
         tag[..8].copy_from_slice(&(at as u64).to_be_bytes());
-        SubjectTag {
-            id_type: types[at % types.len()],
-            tag,
-        }
+        SubjectTag { id_type: types[at % types.len()], tag }
     };
     (0..count).map(tag).collect()
 }
 
 fn subjects(tags: &[SubjectTag]) -> SubjectTags<'_> {
     let total = u32::try_from(tags.len()).unwrap();
-    SubjectTags {
-        key_epoch: 11,
-        total,
-        part: 0,
-        tags: TagList::Given(tags),
-    }
+    SubjectTags { key_epoch: 11, total, part: 0, tags: TagList::Given(tags) }
 }
 
 fn check(record: &Record<'_>, bytes_max: usize, names: &[&str]) {
@@ -45,23 +32,14 @@ fn check(record: &Record<'_>, bytes_max: usize, names: &[&str]) {
     let mut second = Vec::new();
     read.encode_into(&mut second);
     assert_eq!(first, second, "{:?}", record.kind());
-    assert!(
-        first.len() <= bytes_max,
-        "{:?} has {} bytes",
-        record.kind(),
-        first.len()
-    );
+    assert!(first.len() <= bytes_max, "{:?} has {} bytes", record.kind(), first.len());
     let json = read.to_json();
     assert_eq!(json["kind"], record.kind().name());
     for name in names {
         assert!(!json[name].is_null(), "{name} in {json}");
     }
     for cut in 0..first.len() {
-        assert!(
-            Record::decode(&first[..cut]).is_err(),
-            "{:?} cut to {cut}",
-            record.kind()
-        );
+        assert!(Record::decode(&first[..cut]).is_err(), "{:?} cut to {cut}", record.kind());
     }
 }
 
@@ -69,11 +47,7 @@ fn check(record: &Record<'_>, bytes_max: usize, names: &[&str]) {
 fn every_kind_survives_the_round_trip() {
     let tags = tags(16);
     let subjects = subjects(&tags);
-    let access = crate::record::Access {
-        subjects,
-        trace_id: Some([4; 16]),
-        ..access(KEY)
-    };
+    let access = crate::record::Access { subjects, trace_id: Some([4; 16]), ..access(KEY) };
     let (head, client) = (head(KEY), [1, 2, 3]);
     let outcome = Outcome {
         head,
@@ -87,45 +61,16 @@ fn every_kind_survives_the_round_trip() {
         aborted: false,
         rows: 1,
     };
-    let summary = RejectSummary {
-        head,
-        window_s: 9,
-        listener: "data",
-        reason: "limit.refusals",
-        client: &client,
-        count: 12,
-    };
+    let summary =
+        RejectSummary { head, window_s: 9, listener: "data", reason: "limit.refusals", client: &client, count: 12 };
     check(
         &Record::Access(access),
         620,
-        &[
-            "consumer_party",
-            "src_ip",
-            "subjects",
-            "fields_mask",
-            "request_id",
-            "units",
-        ],
+        &["consumer_party", "src_ip", "subjects", "fields_mask", "request_id", "units"],
     );
-    check(
-        &Record::Outcome(outcome),
-        110,
-        &["ref_ctr", "http_status", "upstream_us", "rows_returned"],
-    );
-    check(
-        &Record::Subjects(Subjects {
-            head,
-            ref_ctr: 1,
-            subjects,
-        }),
-        400,
-        &["ref_ctr", "subjects"],
-    );
-    check(
-        &Record::RejectSummary(summary),
-        110,
-        &["window_s", "reason", "client", "count"],
-    );
+    check(&Record::Outcome(outcome), 110, &["ref_ctr", "http_status", "upstream_us", "rows_returned"]);
+    check(&Record::Subjects(Subjects { head, ref_ctr: 1, subjects }), 400, &["ref_ctr", "subjects"]);
+    check(&Record::RejectSummary(summary), 110, &["window_s", "reason", "client", "count"]);
 }
 
 #[test]
@@ -139,15 +84,7 @@ fn notices_survive_the_round_trip() {
         NoticeKind::Redaction,
         NoticeKind::Segment,
     ] {
-        let notice = Notice {
-            kind,
-            head,
-            actor: "a",
-            action: "policy.reloaded",
-            object: "o",
-            reason: "r",
-            data: &[1],
-        };
+        let notice = Notice { kind, head, actor: "a", action: "policy.reloaded", object: "o", reason: "r", data: &[1] };
         check(&Record::Notice(notice), 110, &["actor", "action"]);
     }
 }
@@ -155,27 +92,10 @@ fn notices_survive_the_round_trip() {
 #[test]
 fn the_nodes_own_records_survive_the_round_trip() {
     let head = head(KEY);
-    let recovery = Recovery {
-        head,
-        segment: 1,
-        offset: 2,
-        bytes: 3,
-        sha256: [4; 32],
-    };
+    let recovery = Recovery { head, segment: 1, offset: 2, bytes: 3, sha256: [4; 32] };
     check(&Record::Recovery(recovery), 110, &["segment", "sha256"]);
-    check(
-        &Record::Clock(Clock {
-            head,
-            expected_us: 5,
-        }),
-        60,
-        &["expected_us"],
-    );
-    check(
-        &Record::Heartbeat(Heartbeat { head, size: 6 }),
-        60,
-        &["size"],
-    );
+    check(&Record::Clock(Clock { head, expected_us: 5 }), 60, &["expected_us"]);
+    check(&Record::Heartbeat(Heartbeat { head, size: 6 }), 60, &["size"]);
 }
 
 #[test]
@@ -189,16 +109,9 @@ fn access_without_subjects_stays_within_its_budget() {
 fn four_thousand_subjects_fit_one_leaf_and_all_are_found() {
     let tags = tags(SUBJECTS_PER_RECORD_MAX);
     let mut bytes = Vec::new();
-    Subjects {
-        head: head(KEY),
-        ref_ctr: 1,
-        subjects: subjects(&tags),
-    }
-    .encode_into(&mut bytes);
+    Subjects { head: head(KEY), ref_ctr: 1, subjects: subjects(&tags) }.encode_into(&mut bytes);
     assert!(bytes.len() <= CBOR_BYTES_MAX, "{} bytes", bytes.len());
-    let Record::Subjects(read) = Record::decode(&bytes).unwrap() else {
-        panic!("another kind")
-    };
+    let Record::Subjects(read) = Record::decode(&bytes).unwrap() else { panic!("another kind") };
     let mut found: Vec<SubjectTag> = read.subjects.tags.iter().collect();
     let mut expected = tags;
     found.sort_by_key(|tag| tag.tag);
@@ -209,36 +122,20 @@ fn four_thousand_subjects_fit_one_leaf_and_all_are_found() {
 #[test]
 fn unknown_elements_at_the_end_are_tolerated() {
     let mut bytes = Vec::new();
-    Heartbeat {
-        head: head(KEY),
-        size: 6,
-    }
-    .encode_into(&mut bytes);
+    Heartbeat { head: head(KEY), size: 6 }.encode_into(&mut bytes);
     assert_eq!(bytes[0], 0x86, "array of six");
     bytes[0] = 0x88;
     bytes.extend_from_slice(&[0x63, b'n', b'e', b'w', 0x01]);
-    assert!(matches!(
-        Record::decode(&bytes),
-        Ok(Record::Heartbeat(Heartbeat { size: 6, .. }))
-    ));
+    assert!(matches!(Record::decode(&bytes), Ok(Record::Heartbeat(Heartbeat { size: 6, .. }))));
 }
 
 #[test]
 fn bytes_that_are_no_record_are_refused_and_never_shown() {
-    for bytes in [
-        &b""[..],
-        b"\x80",
-        b"\x9f\x01\xff",
-        b"\x85\x02\x01\x00\x80\x80",
-        b"\x86\x01\x63abc",
-        b"hello",
-        &[0xff; 64],
-    ] {
+    for bytes in
+        [&b""[..], b"\x80", b"\x9f\x01\xff", b"\x85\x02\x01\x00\x80\x80", b"\x86\x01\x63abc", b"hello", &[0xff; 64]]
+    {
         let error = Record::decode(bytes).unwrap_err().to_string();
-        assert!(
-            !error.contains("abc") && !error.contains("hello"),
-            "{error}"
-        );
+        assert!(!error.contains("abc") && !error.contains("hello"), "{error}");
     }
 }
 

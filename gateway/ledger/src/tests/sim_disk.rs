@@ -62,29 +62,13 @@ impl SimDisk {
         let state = lock(&self.state);
         let mut names = BTreeMap::new();
         for folder in ["", "seg", "keys", "quarantine", "tile"] {
-            let source = if chance.below(2) == 0 {
-                &state.cached_names
-            } else {
-                &state.durable_names
-            };
+            let source = if chance.below(2) == 0 { &state.cached_names } else { &state.durable_names };
             let in_folder = source.iter().filter(|(path, _)| top_folder(path) == folder);
             names.extend(in_folder.map(|(path, content)| (path.clone(), *content)));
         }
-        let contents = state
-            .contents
-            .iter()
-            .map(|content| content.after_power_failure(chance))
-            .collect();
-        let state = State {
-            contents,
-            cached_names: names.clone(),
-            durable_names: names,
-            ..State::default()
-        };
-        Self {
-            state: Arc::new(Mutex::new(state)),
-            locked: Arc::default(),
-        }
+        let contents = state.contents.iter().map(|content| content.after_power_failure(chance)).collect();
+        let state = State { contents, cached_names: names.clone(), durable_names: names, ..State::default() };
+        Self { state: Arc::new(Mutex::new(state)), locked: Arc::default() }
     }
 
     fn operate<T>(&self, run: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
@@ -109,11 +93,7 @@ impl Content {
                 survived[start..end].copy_from_slice(&self.cached[start..end]);
             }
         }
-        Self {
-            durable: survived.clone(),
-            cached: survived,
-            dirty: std::collections::BTreeSet::new(),
-        }
+        Self { durable: survived.clone(), cached: survived, dirty: std::collections::BTreeSet::new() }
     }
 }
 
@@ -142,12 +122,7 @@ impl Drop for SimFile {
 
 impl SimDisk {
     fn file(&self, path: &str, content: usize, holds_lock: bool) -> Box<dyn StorageFile> {
-        Box::new(SimFile {
-            disk: self.clone(),
-            content,
-            is_segment: path.starts_with("seg/"),
-            holds_lock,
-        })
+        Box::new(SimFile { disk: self.clone(), content, is_segment: path.starts_with("seg/"), holds_lock })
     }
 }
 
@@ -159,25 +134,14 @@ impl Storage for SimDisk {
     fn list(&self, path: &str) -> io::Result<Vec<String>> {
         self.operate(|state| {
             let prefix = format!("{path}/");
-            let names = state
-                .cached_names
-                .keys()
-                .filter_map(|name| name.strip_prefix(&prefix));
-            Ok(names
-                .filter(|name| !name.contains('/'))
-                .map(str::to_owned)
-                .collect())
+            let names = state.cached_names.keys().filter_map(|name| name.strip_prefix(&prefix));
+            Ok(names.filter(|name| !name.contains('/')).map(str::to_owned).collect())
         })
     }
 
     fn open(&self, path: &str, _write: bool) -> io::Result<Box<dyn StorageFile>> {
-        let content = self.operate(|state| {
-            state
-                .cached_names
-                .get(path)
-                .copied()
-                .ok_or(io::ErrorKind::NotFound.into())
-        })?;
+        let content =
+            self.operate(|state| state.cached_names.get(path).copied().ok_or(io::ErrorKind::NotFound.into()))?;
         Ok(self.file(path, content, false))
     }
 
@@ -193,10 +157,7 @@ impl Storage for SimDisk {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.operate(|state| {
-            let content = state
-                .cached_names
-                .remove(from)
-                .ok_or(io::ErrorKind::NotFound)?;
+            let content = state.cached_names.remove(from).ok_or(io::ErrorKind::NotFound)?;
             state.cached_names.insert(to.to_owned(), content);
             Ok(())
         })
@@ -212,25 +173,15 @@ impl Storage for SimDisk {
     fn sync_dir(&self, path: &str) -> io::Result<()> {
         self.operate(|state| {
             state.durable_names.retain(|name, _| parent(name) != path);
-            let names = state
-                .cached_names
-                .iter()
-                .filter(|(name, _)| parent(name) == path);
-            state
-                .durable_names
-                .extend(names.map(|(name, content)| (name.clone(), *content)));
+            let names = state.cached_names.iter().filter(|(name, _)| parent(name) == path);
+            state.durable_names.extend(names.map(|(name, content)| (name.clone(), *content)));
             Ok(())
         })
     }
 
     fn lock(&self, path: &str) -> io::Result<Option<Box<dyn StorageFile>>> {
-        let content = self.operate(|state| {
-            state
-                .cached_names
-                .get(path)
-                .copied()
-                .ok_or(io::ErrorKind::NotFound.into())
-        })?;
+        let content =
+            self.operate(|state| state.cached_names.get(path).copied().ok_or(io::ErrorKind::NotFound.into()))?;
         let was_locked = self.locked.swap(true, Ordering::SeqCst);
         Ok((!was_locked).then(|| self.file(path, content, true)))
     }
@@ -244,10 +195,7 @@ impl StorageFile for SimFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         self.disk.operate(|state| {
             let from = usize::try_from(offset).unwrap();
-            let bytes = state.contents[self.content]
-                .cached
-                .get(from..)
-                .unwrap_or_default();
+            let bytes = state.contents[self.content].cached.get(from..).unwrap_or_default();
             let read = bytes.len().min(buffer.len());
             buffer[..read].copy_from_slice(&bytes[..read]);
             Ok(read)
@@ -258,27 +206,15 @@ impl StorageFile for SimFile {
         let mut is_broken = false;
         self.disk.operate(|state| {
             is_broken = self.is_segment && std::mem::take(&mut state.is_write_broken);
-            let bytes = if is_broken {
-                &bytes[..bytes.len() / 2]
-            } else {
-                bytes
-            };
+            let bytes = if is_broken { &bytes[..bytes.len() / 2] } else { bytes };
             let content = &mut state.contents[self.content];
             let from = usize::try_from(offset).unwrap();
-            content
-                .cached
-                .resize(content.cached.len().max(from + bytes.len()), 0);
+            content.cached.resize(content.cached.len().max(from + bytes.len()), 0);
             content.cached[from..from + bytes.len()].copy_from_slice(bytes);
-            content
-                .dirty
-                .extend(from / SECTOR_BYTES..(from + bytes.len()).div_ceil(SECTOR_BYTES));
+            content.dirty.extend(from / SECTOR_BYTES..(from + bytes.len()).div_ceil(SECTOR_BYTES));
             Ok(())
         })?;
-        if is_broken {
-            Err(io::Error::from_raw_os_error(28))
-        } else {
-            Ok(())
-        }
+        if is_broken { Err(io::Error::from_raw_os_error(28)) } else { Ok(()) }
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -301,7 +237,6 @@ impl StorageFile for SimFile {
     }
 
     fn len(&self) -> io::Result<u64> {
-        self.disk
-            .operate(|state| Ok(state.contents[self.content].cached.len() as u64))
+        self.disk.operate(|state| Ok(state.contents[self.content].cached.len() as u64))
     }
 }

@@ -43,11 +43,7 @@ pub(super) fn options(dir: &std::path::Path) -> Options {
 }
 
 pub(super) fn head(key: RequestKey) -> Head {
-    Head {
-        wall_us: 1_700_000_000_000_000,
-        mono_us: 5,
-        key,
-    }
+    Head { wall_us: 1_700_000_000_000_000, mono_us: 5, key }
 }
 
 pub(super) fn access(key: RequestKey) -> Access<'static> {

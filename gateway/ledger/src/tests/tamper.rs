@@ -13,9 +13,7 @@ use crate::{FaultKind, Ledger, OpenError, verify};
 fn sample(dir: &Path, records: usize) {
     let (ledger, _) = Ledger::open(&options(dir)).unwrap();
     for _ in 0..4 {
-        ledger
-            .append_blocking(|key, out| access(key).encode_into(out))
-            .unwrap();
+        ledger.append_blocking(|key, out| access(key).encode_into(out)).unwrap();
     }
     let appender = ledger.appender(0).unwrap();
     for burst in (0..records).collect::<Vec<_>>().chunks(40) {
@@ -48,8 +46,7 @@ struct Frame {
 fn frames(dir: &Path) -> Vec<Frame> {
     let disk = DirStorage::new(dir);
     let file = disk.open(SEGMENT, false).unwrap();
-    let (mut offset, end, mut bytes, mut frames) =
-        (FIRST_FRAME, file.len().unwrap(), Vec::new(), Vec::new());
+    let (mut offset, end, mut bytes, mut frames) = (FIRST_FRAME, file.len().unwrap(), Vec::new(), Vec::new());
     while let Ok(header) = frame::read(&*file, offset, end, &mut bytes).unwrap() {
         let start = usize::try_from(offset).unwrap();
         let mut at = start + HEADER_BYTES;
@@ -59,12 +56,7 @@ fn frames(dir: &Path) -> Vec<Frame> {
             at += 10 + entry.cbor.len();
         }
         offset += header.span();
-        frames.push(Frame {
-            offset: start,
-            end: usize::try_from(offset).unwrap(),
-            header,
-            records,
-        });
+        frames.push(Frame { offset: start, end: usize::try_from(offset).unwrap(), header, records });
     }
     frames
 }
@@ -106,52 +98,16 @@ fn crowded(frames: &[Frame]) -> (&Frame, usize) {
 #[test]
 fn changed_bytes_are_found_by_class() {
     // Record 2 stands alone in frame 2.
-    check_segment(
-        |bytes, _| bytes[100] ^= 1,
-        FaultKind::SegmentHeader,
-        Some(0),
-    );
-    check_segment(
-        |bytes, frames| bytes[frames[2].offset + 30] ^= 1,
-        FaultKind::FrameHeader,
-        Some(2),
-    );
-    check_segment(
-        |bytes, frames| bytes[frames[2].records[0] + 40] ^= 1,
-        FaultKind::FrameBody,
-        Some(2),
-    );
-    check_segment(
-        |bytes, frames| bytes[frames[2].records[0] + 3] ^= 1,
-        FaultKind::FrameBody,
-        Some(2),
-    );
+    check_segment(|bytes, _| bytes[100] ^= 1, FaultKind::SegmentHeader, Some(0));
+    check_segment(|bytes, frames| bytes[frames[2].offset + 30] ^= 1, FaultKind::FrameHeader, Some(2));
+    check_segment(|bytes, frames| bytes[frames[2].records[0] + 40] ^= 1, FaultKind::FrameBody, Some(2));
+    check_segment(|bytes, frames| bytes[frames[2].records[0] + 3] ^= 1, FaultKind::FrameBody, Some(2));
     let trailer = |frame: &Frame| frame.offset + HEADER_BYTES + frame.header.body_len as usize + 4;
-    check_segment(
-        |bytes, frames| bytes[trailer(&frames[2])] ^= 1,
-        FaultKind::FrameTrailer,
-        Some(2),
-    );
-    check_segment(
-        |bytes, frames| bytes[trailer(&frames[2]) - 1] ^= 1,
-        FaultKind::FrameBody,
-        Some(2),
-    );
-    check_segment(
-        |bytes, _| *bytes.last_mut().unwrap() = 1,
-        FaultKind::Residue,
-        Some(25),
-    );
-    check_segment(
-        |bytes, frames| bytes[frames[2].offset..frames[2].end].fill(0),
-        FaultKind::FrameHeader,
-        Some(2),
-    );
-    check_segment(
-        |bytes, frames| bytes.truncate(frames[3].offset + 100),
-        FaultKind::SegmentLength,
-        Some(3),
-    );
+    check_segment(|bytes, frames| bytes[trailer(&frames[2])] ^= 1, FaultKind::FrameTrailer, Some(2));
+    check_segment(|bytes, frames| bytes[trailer(&frames[2]) - 1] ^= 1, FaultKind::FrameBody, Some(2));
+    check_segment(|bytes, _| *bytes.last_mut().unwrap() = 1, FaultKind::Residue, Some(25));
+    check_segment(|bytes, frames| bytes[frames[2].offset..frames[2].end].fill(0), FaultKind::FrameHeader, Some(2));
+    check_segment(|bytes, frames| bytes.truncate(frames[3].offset + 100), FaultKind::SegmentLength, Some(3));
 }
 
 #[test]
@@ -191,11 +147,7 @@ fn the_first_bad_record_is_named_within_a_crowded_frame() {
                 repair_body(bytes, frame.offset, frame.header.body_len);
             }
         });
-        let kind = if repairs {
-            FaultKind::Root
-        } else {
-            FaultKind::FrameBody
-        };
+        let kind = if repairs { FaultKind::Root } else { FaultKind::FrameBody };
         check(dir.path(), kind, Some(frame.header.first_index + 2));
     }
 }
@@ -209,10 +161,8 @@ fn frames_removed_swapped_or_repeated_are_found() {
     };
     check_segment(cut, FaultKind::Sequence, Some(2));
     let swap = |bytes: &mut Vec<u8>, frames: &[Frame]| {
-        let (second, third) = (
-            bytes[frames[2].offset..frames[2].end].to_vec(),
-            bytes[frames[3].offset..frames[3].end].to_vec(),
-        );
+        let (second, third) =
+            (bytes[frames[2].offset..frames[2].end].to_vec(), bytes[frames[3].offset..frames[3].end].to_vec());
         let swapped: Vec<u8> = third.into_iter().chain(second).collect();
         bytes[frames[2].offset..frames[3].end].copy_from_slice(&swapped);
     };
@@ -225,15 +175,9 @@ fn frames_removed_swapped_or_repeated_are_found() {
     sample(dir.path(), 20);
     let frames = frames(dir.path());
     edit(dir.path(), SEGMENT, |bytes| drop_last(bytes, &frames));
-    check(
-        dir.path(),
-        FaultKind::Rollback,
-        Some(frames.last().unwrap().header.first_index),
-    );
+    check(dir.path(), FaultKind::Rollback, Some(frames.last().unwrap().header.first_index));
     let refused = Ledger::open(&options(dir.path())).err().unwrap();
-    assert!(
-        matches!(refused, OpenError::Rollback { .. }) && refused.to_string().contains("ROLLBACK")
-    );
+    assert!(matches!(refused, OpenError::Rollback { .. }) && refused.to_string().contains("ROLLBACK"));
 }
 
 /// Name, change, and what must be found.
@@ -242,18 +186,8 @@ type Row = (&'static str, fn(&Path), FaultKind, Option<u64>);
 #[test]
 fn other_files_are_checked_too() {
     let rows: [Row; 7] = [
-        (
-            "segment deleted",
-            |dir| std::fs::remove_file(dir.join(SEGMENT)).unwrap(),
-            FaultKind::SegmentMissing,
-            Some(0),
-        ),
-        (
-            "salt key changed",
-            |dir| edit(dir, "keys/salt-0000000001.key", |key| key[0] ^= 1),
-            FaultKind::Root,
-            Some(0),
-        ),
+        ("segment deleted", |dir| std::fs::remove_file(dir.join(SEGMENT)).unwrap(), FaultKind::SegmentMissing, Some(0)),
+        ("salt key changed", |dir| edit(dir, "keys/salt-0000000001.key", |key| key[0] ^= 1), FaultKind::Root, Some(0)),
         (
             "salt key deleted",
             |dir| std::fs::remove_file(dir.join("keys/salt-0000000001.key")).unwrap(),
@@ -277,12 +211,7 @@ fn other_files_are_checked_too() {
             FaultKind::CheckpointSignature,
             None,
         ),
-        (
-            "tile changed",
-            |dir| edit(dir, "tile/0/000", |tile| tile[32 * 7] ^= 1),
-            FaultKind::Tile,
-            Some(7),
-        ),
+        ("tile changed", |dir| edit(dir, "tile/0/000", |tile| tile[32 * 7] ^= 1), FaultKind::Tile, Some(7)),
         (
             "public key deleted",
             |dir| std::fs::remove_file(dir.join("keys/checkpoint.vkey")).unwrap(),
@@ -325,10 +254,7 @@ fn another_key_is_found_only_when_pinned() {
     let foreign = crate::read(dirs[1].path()).unwrap().verifier_key().unwrap();
     assert_eq!(verify(dirs[0].path(), None, |_| {}).fault, None);
     let report = verify(dirs[0].path(), Some(&foreign), |_| {});
-    assert_eq!(
-        report.fault.map(|fault| fault.kind),
-        Some(FaultKind::CheckpointSignature)
-    );
+    assert_eq!(report.fault.map(|fault| fault.kind), Some(FaultKind::CheckpointSignature));
 }
 
 #[test]
@@ -351,9 +277,7 @@ fn any_bit_flip_of_what_proves_something_is_found() {
     let fresh = tempfile::tempdir().unwrap();
     sample(fresh.path(), 300);
     let disk = DirStorage::new(fresh.path());
-    let used = tail::last_nonzero(&*disk.open(SEGMENT, false).unwrap(), 0)
-        .unwrap()
-        .unwrap();
+    let used = tail::last_nonzero(&*disk.open(SEGMENT, false).unwrap(), 0).unwrap().unwrap();
     let mut chance = Seeded::new(11);
     let files = [
         SEGMENT,
@@ -367,20 +291,10 @@ fn any_bit_flip_of_what_proves_something_is_found() {
     for round in 0..400_usize {
         let file = files[round % files.len()];
         let original = std::fs::read(fresh.path().join(file)).unwrap();
-        let range = if file == SEGMENT {
-            used + 64
-        } else {
-            original.len() as u64
-        };
-        let (at, bit) = (
-            usize::try_from(chance.below(range)).unwrap(),
-            chance.below(8),
-        );
+        let range = if file == SEGMENT { used + 64 } else { original.len() as u64 };
+        let (at, bit) = (usize::try_from(chance.below(range)).unwrap(), chance.below(8));
         edit(fresh.path(), file, |bytes| bytes[at] ^= 1 << bit);
-        assert!(
-            verify(fresh.path(), None, |_| {}).fault.is_some(),
-            "{file}: byte {at} bit {bit}"
-        );
+        assert!(verify(fresh.path(), None, |_| {}).fault.is_some(), "{file}: byte {at} bit {bit}");
         std::fs::write(fresh.path().join(file), original).unwrap();
     }
     assert_eq!(verify(fresh.path(), None, |_| {}).fault, None);

@@ -10,20 +10,13 @@ use crate::tiles::{self, TILE_WIDTH, TileId};
 
 impl Audit<'_> {
     /// Decides what the end of the valid frames means. True if the frame has become valid meanwhile.
-    pub(super) fn settle_end(
-        &mut self,
-        part: &Part<'_>,
-        offset: u64,
-        fault: FrameFault,
-    ) -> Result<bool, Stop> {
-        let later = tail::later_frame(part.file, offset, self.chain.batch_no)
-            .map_err(unreadable(part.path))?;
+    pub(super) fn settle_end(&mut self, part: &Part<'_>, offset: u64, fault: FrameFault) -> Result<bool, Stop> {
+        let later = tail::later_frame(part.file, offset, self.chain.batch_no).map_err(unreadable(part.path))?;
         let is_covered = self.signed.is_some_and(|head| head.size > self.size());
         if later.is_some() || is_covered && fault != FrameFault::Blank {
             // A living gateway may have finished the batch between the two looks.
             let mut bytes = Vec::new();
-            let again = frame::read(part.file, offset, part.end, &mut bytes)
-                .map_err(unreadable(part.path))?;
+            let again = frame::read(part.file, offset, part.end, &mut bytes).map_err(unreadable(part.path))?;
             if again.is_ok() {
                 return Ok(true);
             }
@@ -35,9 +28,7 @@ impl Audit<'_> {
         let residue = tail::last_nonzero(part.file, offset).map_err(unreadable(part.path))?;
         match residue {
             Some(_) if part.is_last && self.report.is_live => Ok(false),
-            Some(at) if fault == FrameFault::Blank => {
-                Err(self.at(FaultKind::Residue, part.path, at))
-            }
+            Some(at) if fault == FrameFault::Blank => Err(self.at(FaultKind::Residue, part.path, at)),
             Some(_) => Err(self.at(FaultKind::UnfinishedBatch, part.path, offset)),
             None => Ok(false),
         }
@@ -54,12 +45,7 @@ impl Audit<'_> {
         };
         let mut bytes = Vec::new();
         match frame::read_unchecked(part.file, offset, part.end, &mut bytes) {
-            Ok(Some(header)) => stop(
-                kind,
-                Some(self.first_changed(&header, &bytes)),
-                part.path,
-                offset,
-            ),
+            Ok(Some(header)) => stop(kind, Some(self.first_changed(&header, &bytes)), part.path, offset),
             _ => self.at(kind, part.path, offset),
         }
     }
@@ -76,21 +62,13 @@ impl Audit<'_> {
             ChainFault::PrevRoot => self.at(FaultKind::PrevRoot, path, offset),
             ChainFault::SaltKey => self.at(FaultKind::SaltKey, path, offset),
             ChainFault::Entries => self.at(FaultKind::Entries, path, offset),
-            ChainFault::Root => stop(
-                FaultKind::Root,
-                Some(self.first_changed(header, bytes)),
-                path,
-                offset,
-            ),
+            ChainFault::Root => stop(FaultKind::Root, Some(self.first_changed(header, bytes)), path, offset),
         }
     }
 
     /// First record of a frame whose hash differs from the tile's; the frame's first one if no tile tells.
     fn first_changed(&mut self, header: &FrameHeader, bytes: &[u8]) -> u64 {
-        let hashes = Chain::hashes(bytes, header.boot_epoch, &mut self.salts)
-            .ok()
-            .flatten()
-            .unwrap_or_default();
+        let hashes = Chain::hashes(bytes, header.boot_epoch, &mut self.salts).ok().flatten().unwrap_or_default();
         let mut known: Option<(u64, Vec<Hash>)> = None;
         for (hash, index) in hashes.iter().zip(header.first_index..) {
             let number = index / TILE_WIDTH as u64;
@@ -109,16 +87,9 @@ impl Audit<'_> {
     /// Leaf hashes of a full tile, or of the checkpoint's partial one; empty if neither is there.
     fn leaf_tile(&self, number: u64) -> Vec<Hash> {
         let id = TileId { level: 0, number };
-        let width = self
-            .signed
-            .filter(|head| head.size / TILE_WIDTH as u64 == number);
+        let width = self.signed.filter(|head| head.size / TILE_WIDTH as u64 == number);
         let width = width.and_then(|head| usize::try_from(head.size % TILE_WIDTH as u64).ok());
-        let partial =
-            || width.and_then(|width| tiles::read_partial(self.disk, id, width).ok().flatten());
-        tiles::read(self.disk, id)
-            .ok()
-            .flatten()
-            .or_else(partial)
-            .unwrap_or_default()
+        let partial = || width.and_then(|width| tiles::read_partial(self.disk, id, width).ok().flatten());
+        tiles::read(self.disk, id).ok().flatten().or_else(partial).unwrap_or_default()
     }
 }

@@ -27,36 +27,20 @@ use crate::tree::{Frontier, TreeHead};
 
 /// Verifies a ledger directory. `pinned` is the log's public key as the verifier got it from elsewhere; without it
 /// the directory's own key is used, which proves consistency but not authorship. Changes nothing on disk.
-pub fn verify(
-    dir: &Path,
-    pinned: Option<&VerifierKey>,
-    mut progress: impl FnMut(Progress),
-) -> Report {
+pub fn verify(dir: &Path, pinned: Option<&VerifierKey>, mut progress: impl FnMut(Progress)) -> Report {
     verify_on(&DirStorage::new(dir), pinned, &mut progress)
 }
 
 /// The same on another disk.
-pub fn verify_on(
-    disk: &dyn Storage,
-    pinned: Option<&VerifierKey>,
-    progress: &mut dyn FnMut(Progress),
-) -> Report {
+pub fn verify_on(disk: &dyn Storage, pinned: Option<&VerifierKey>, progress: &mut dyn FnMut(Progress)) -> Report {
     let mut audit = Audit::new(disk, pinned.is_some());
     let end = audit.run(pinned, progress);
-    audit.report.head = TreeHead {
-        size: audit.chain.frontier.size(),
-        root: audit.chain.root,
-    };
+    audit.report.head = TreeHead { size: audit.chain.frontier.size(), root: audit.chain.root };
     audit.report.outcomes_unknown = audit.open.len() as u64;
     audit.report.fault = match end {
         Ok(()) => None,
         Err(Stop::Fault(fault)) => Some(fault),
-        Err(Stop::Io(file)) => Some(Fault {
-            kind: FaultKind::Unreadable,
-            index: None,
-            file,
-            offset: 0,
-        }),
+        Err(Stop::Io(file)) => Some(Fault { kind: FaultKind::Unreadable, index: None, file, offset: 0 }),
     };
     audit.report
 }
@@ -68,12 +52,7 @@ enum Stop {
 }
 
 fn stop(kind: FaultKind, index: Option<u64>, file: impl Into<String>, offset: u64) -> Stop {
-    Stop::Fault(Fault {
-        kind,
-        index,
-        file: file.into(),
-        offset,
-    })
+    Stop::Fault(Fault { kind, index, file: file.into(), offset })
 }
 
 /// Names the file that could not be read; the reason is the operating system's and is logged.
@@ -110,10 +89,7 @@ impl<'s> Audit<'s> {
         let chain = Chain::new(Frontier::new(), 0);
         let report = Report {
             origin: String::new(),
-            head: TreeHead {
-                size: 0,
-                root: chain.root,
-            },
+            head: TreeHead { size: 0, root: chain.root },
             segments: 0,
             frames: 0,
             checkpoint: None,
@@ -136,22 +112,14 @@ impl<'s> Audit<'s> {
         }
     }
 
-    fn run(
-        &mut self,
-        pinned: Option<&VerifierKey>,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<(), Stop> {
+    fn run(&mut self, pinned: Option<&VerifierKey>, progress: &mut dyn FnMut(Progress)) -> Result<(), Stop> {
         let origin = read_small(self.disk, "origin", 4_096).map_err(unreadable("origin"))?;
         let origin = origin.ok_or_else(|| stop(FaultKind::NoLedger, None, "origin", 0))?;
-        self.report.origin =
-            String::from_utf8_lossy(origin.strip_suffix(b"\n").unwrap_or(&origin)).into_owned();
+        self.report.origin = String::from_utf8_lossy(origin.strip_suffix(b"\n").unwrap_or(&origin)).into_owned();
         self.report.is_live = self.disk.is_locked("LOCK").map_err(unreadable("LOCK"))?;
         // A bad checkpoint does not keep the records from being checked: the first bad index matters more.
         let checkpoint = self.read_checkpoint(pinned);
-        self.signed = checkpoint
-            .as_ref()
-            .ok()
-            .and_then(|checkpoint| checkpoint.as_ref().map(|found| *found.head()));
+        self.signed = checkpoint.as_ref().ok().and_then(|checkpoint| checkpoint.as_ref().map(|found| *found.head()));
         let numbers = segment::list(self.disk).map_err(unreadable(segment::FOLDER))?;
         self.walk_segments(&numbers, progress)?;
         let checkpoint = checkpoint?;
@@ -161,8 +129,7 @@ impl<'s> Audit<'s> {
 
     fn read_checkpoint(&self, pinned: Option<&VerifierKey>) -> Result<Option<Checkpoint>, Stop> {
         let bad = |kind| stop(kind, None, checkpoint::FILE, 0);
-        let Some(note) = checkpoint::load_note(self.disk).map_err(unreadable(checkpoint::FILE))?
-        else {
+        let Some(note) = checkpoint::load_note(self.disk).map_err(unreadable(checkpoint::FILE))? else {
             return Ok(None);
         };
         let own = match pinned {
@@ -182,11 +149,7 @@ impl<'s> Audit<'s> {
         Ok(Some(checkpoint))
     }
 
-    fn walk_segments(
-        &mut self,
-        numbers: &[u32],
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<(), Stop> {
+    fn walk_segments(&mut self, numbers: &[u32], progress: &mut dyn FnMut(Progress)) -> Result<(), Stop> {
         let total = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
         let mut prev_end = 0;
         let mut is_ended = false;
@@ -194,19 +157,13 @@ impl<'s> Audit<'s> {
             let path = segment::path(*number);
             if *number != expected {
                 let missing = segment::path(expected);
-                return Err(stop(
-                    FaultKind::SegmentMissing,
-                    Some(self.size()),
-                    missing,
-                    0,
-                ));
+                return Err(stop(FaultKind::SegmentMissing, Some(self.size()), missing, 0));
             }
             let file = self.disk.open(&path, false).map_err(unreadable(&path))?;
             match segment::read_start(&*file).map_err(unreadable(&path))? {
                 SegmentStart::Used(header) if !is_ended => {
                     let next = numbers.get(expected as usize + 1);
-                    let (end, is_last) =
-                        self.walk_segment(&header, (&path, &*file, prev_end), next.copied())?;
+                    let (end, is_last) = self.walk_segment(&header, (&path, &*file, prev_end), next.copied())?;
                     self.report.segments += 1;
                     prev_end = end;
                     if is_last && self.report.is_live {
@@ -221,11 +178,7 @@ impl<'s> Audit<'s> {
                 SegmentStart::Spare => self.check_unused(&path, &*file)?,
             }
             is_ended = self.report.segments <= expected;
-            progress(Progress {
-                segments_done: expected + 1,
-                segments_total: total,
-                records: self.size(),
-            });
+            progress(Progress { segments_done: expected + 1, segments_total: total, records: self.size() });
         }
         Ok(())
     }
@@ -258,9 +211,7 @@ impl<'s> Audit<'s> {
         (path, file, prev_end): (&str, &dyn StorageFile, u64),
         next: Option<u32>,
     ) -> Result<(u64, bool), Stop> {
-        if header.origin_hash != segment::origin_hash(&self.report.origin)
-            || segment::path(header.number) != path
-        {
+        if header.origin_hash != segment::origin_hash(&self.report.origin) || segment::path(header.number) != path {
             return Err(self.at(FaultKind::SegmentHeader, path, 0));
         }
         if header.prev_end_offset != prev_end || header.first_leaf_index != self.size() {
@@ -273,25 +224,10 @@ impl<'s> Audit<'s> {
         let is_last = !self.is_used(next)?;
         if end != header.segment_bytes {
             // What can be read tells the first record that is gone.
-            let offset = self
-                .walk_frames(&Part {
-                    path,
-                    file,
-                    end,
-                    is_last: false,
-                })
-                .map_or(end, |offset| offset);
+            let offset = self.walk_frames(&Part { path, file, end, is_last: false }).map_or(end, |offset| offset);
             return Err(self.at(FaultKind::SegmentLength, path, offset));
         }
-        Ok((
-            self.walk_frames(&Part {
-                path,
-                file,
-                end,
-                is_last,
-            })?,
-            is_last,
-        ))
+        Ok((self.walk_frames(&Part { path, file, end, is_last })?, is_last))
     }
 
     fn is_used(&self, number: Option<u32>) -> Result<bool, Stop> {
@@ -300,10 +236,7 @@ impl<'s> Audit<'s> {
         };
         let path = segment::path(number);
         let file = self.disk.open(&path, false).map_err(unreadable(&path))?;
-        Ok(matches!(
-            segment::read_start(&*file).map_err(unreadable(&path))?,
-            SegmentStart::Used(_)
-        ))
+        Ok(matches!(segment::read_start(&*file).map_err(unreadable(&path))?, SegmentStart::Used(_)))
     }
 
     /// Reads frames until they end; returns the offset behind the last one.
@@ -311,8 +244,7 @@ impl<'s> Audit<'s> {
         let mut offset = FIRST_FRAME;
         let mut bytes = Vec::new();
         loop {
-            let found = frame::read(part.file, offset, part.end, &mut bytes)
-                .map_err(unreadable(part.path))?;
+            let found = frame::read(part.file, offset, part.end, &mut bytes).map_err(unreadable(part.path))?;
             let header = match found {
                 Ok(header) => header,
                 Err(fault) => {
@@ -322,10 +254,7 @@ impl<'s> Audit<'s> {
                     return Ok(offset);
                 }
             };
-            let hashes = self
-                .chain
-                .follow(&header, &bytes, &mut self.salts)
-                .map_err(unreadable(part.path))?;
+            let hashes = self.chain.follow(&header, &bytes, &mut self.salts).map_err(unreadable(part.path))?;
             let hashes = match hashes {
                 Ok(hashes) => hashes,
                 Err(fault) => return Err(self.blame(fault, &header, &bytes, (part.path, offset))),
@@ -339,23 +268,16 @@ impl<'s> Audit<'s> {
         }
     }
 
-    fn take_records(
-        &mut self,
-        header: &FrameHeader,
-        bytes: &[u8],
-        (path, offset): (&str, u64),
-    ) -> Result<(), Stop> {
+    fn take_records(&mut self, header: &FrameHeader, bytes: &[u8], (path, offset): (&str, u64)) -> Result<(), Stop> {
         for (entry, index) in frame::entries(bytes).zip(header.first_index..) {
-            let record = Record::decode(entry.cbor)
-                .map_err(|_| stop(FaultKind::Record, Some(index), path, offset))?;
+            let record = Record::decode(entry.cbor).map_err(|_| stop(FaultKind::Record, Some(index), path, offset))?;
             let key = record.head().key;
             match &record {
                 Record::Access(access) if access.decision == Decision::Permit => {
                     self.open.insert((key.boot_epoch, key.worker, key.ctr));
                 }
                 Record::Outcome(outcome) => {
-                    self.open
-                        .remove(&(key.boot_epoch, key.worker, outcome.ref_ctr));
+                    self.open.remove(&(key.boot_epoch, key.worker, outcome.ref_ctr));
                 }
                 _ => {}
             }
@@ -372,10 +294,7 @@ impl<'s> Audit<'s> {
             compare_tile(id, row, stored, path)
         })?;
         self.walked.push(hash);
-        if self
-            .signed
-            .is_some_and(|head| head.size == self.walked.size())
-        {
+        if self.signed.is_some_and(|head| head.size == self.walked.size()) {
             self.root_at_signed = Some(self.walked.root());
             for (id, row) in self.tiles.partials() {
                 let path = tiles::partial_path(id, row.len());
@@ -390,43 +309,22 @@ impl<'s> Audit<'s> {
         let bad = |kind, index| Err(stop(kind, index, checkpoint::FILE, 0));
         let Some(head) = checkpoint.map(Checkpoint::head) else {
             let is_unsigned = self.size() > 0 && !self.report.is_live;
-            return if is_unsigned {
-                bad(FaultKind::CheckpointMissing, Some(0))
-            } else {
-                Ok(())
-            };
+            return if is_unsigned { bad(FaultKind::CheckpointMissing, Some(0)) } else { Ok(()) };
         };
         if head.size > self.size() {
             return bad(FaultKind::Rollback, Some(self.size()));
         }
-        let root = if head.size == 0 {
-            Some(Frontier::new().root())
-        } else {
-            self.root_at_signed
-        };
-        if root == Some(head.root) {
-            Ok(())
-        } else {
-            bad(FaultKind::Fork, None)
-        }
+        let root = if head.size == 0 { Some(Frontier::new().root()) } else { self.root_at_signed };
+        if root == Some(head.root) { Ok(()) } else { bad(FaultKind::Fork, None) }
     }
 }
 
 /// A tile may be missing, but not say something else than the records.
-fn compare_tile(
-    id: TileId,
-    row: &[Hash],
-    stored: Option<Vec<Hash>>,
-    path: String,
-) -> Result<(), Stop> {
+fn compare_tile(id: TileId, row: &[Hash], stored: Option<Vec<Hash>>, path: String) -> Result<(), Stop> {
     let Some(stored) = stored.filter(|stored| stored != row) else {
         return Ok(());
     };
-    let at = row
-        .iter()
-        .zip(&stored)
-        .position(|(ours, theirs)| ours != theirs)
-        .unwrap_or(0) as u64;
+    let at = row.iter().zip(&stored).position(|(ours, theirs)| ours != theirs).unwrap_or(0) as u64;
     let index = (id.level == 0).then_some(id.number * TILE_WIDTH as u64 + at);
     Err(stop(FaultKind::Tile, index, path, at * 32))
 }

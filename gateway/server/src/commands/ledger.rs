@@ -13,6 +13,7 @@ use sluice_ledger::{Leaf, Progress, Report, VerifierKey};
 
 use crate::cli::{Ledger, LedgerShow, LedgerVerify};
 use crate::failure::Outcome;
+use crate::hex::hex;
 use crate::{clock, output};
 
 /// Most records that the list remembers while it looks for the newest ones.
@@ -65,7 +66,7 @@ fn verify(given: &LedgerVerify) -> Outcome {
     });
     if shows_progress {
         // Clears the line of the progress.
-        eprint!("\r\x1b[K");
+        let _ = write!(io::stderr(), "\r\x1b[K");
     }
     let verdict = Verdict::of(&report);
     output::put(given.json, &verdict, || verdict.text(&given.dir))?;
@@ -74,15 +75,15 @@ fn verify(given: &LedgerVerify) -> Outcome {
 
 fn pinned(file: &Path) -> anyhow::Result<VerifierKey> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    VerifierKey::parse(text.trim())
-        .map_err(|error| anyhow!("{} is no checkpoint key such as keys/checkpoint.vkey of a ledger: {error}", file.display()))
+    VerifierKey::parse(text.trim()).map_err(|error| {
+        anyhow!("{} is no checkpoint key such as keys/checkpoint.vkey of a ledger: {error}", file.display())
+    })
 }
 
 fn show_progress(progress: Progress) {
     let Progress { segments_done, segments_total, records } = progress;
-    eprint!("\rsegments {segments_done} of {segments_total}, records {records} ");
     // Progress that cannot be shown is no fault of the ledger.
-    let _ = io::stderr().flush();
+    let _ = write!(io::stderr(), "\rsegments {segments_done} of {segments_total}, records {records} ");
 }
 
 impl<'a> Verdict<'a> {
@@ -92,7 +93,7 @@ impl<'a> Verdict<'a> {
             exit_code: report.exit_code(),
             origin: &report.origin,
             records: report.head.size,
-            root: report.head.root.iter().map(|byte| format!("{byte:02x}")).collect(),
+            root: hex(&report.head.root),
             segments: report.segments,
             frames: report.frames,
             signed: report.checkpoint.map(|head| head.size),
@@ -115,7 +116,11 @@ impl<'a> Verdict<'a> {
             return format!("{dir} does NOT hold: {}\n{} records before it hold", fault.message, self.records);
         }
         let signed = self.signed.map_or_else(|| "none yet".to_owned(), |size| format!("over {size} records"));
-        let key = if self.key_pinned { "the pinned key" } else { "the ledger's own key, not pinned: give --key to prove who signed" };
+        let key = if self.key_pinned {
+            "the pinned key"
+        } else {
+            "the ledger's own key, not pinned: give --key to prove who signed"
+        };
         let live = if self.live { ", being written now" } else { "" };
         format!(
             "{dir} holds: {} records in {} segments{live}\nlog        {}\nroot       {}\ncheckpoint {signed}, checked with {key}\noutcomes unknown {}, tiles to be made again {}",
@@ -132,7 +137,8 @@ struct Shown {
 }
 
 fn show(given: &LedgerShow) -> anyhow::Result<()> {
-    let ledger = sluice_ledger::read(&given.dir).with_context(|| format!("cannot read the ledger in {}", given.dir.display()))?;
+    let ledger = sluice_ledger::read(&given.dir)
+        .with_context(|| format!("cannot read the ledger in {}", given.dir.display()))?;
     if let Some(index) = given.index {
         let shown = shown(&ledger.leaf(index)?)?;
         let text = serde_json::to_string_pretty(&shown.record)?;
@@ -155,7 +161,9 @@ fn show(given: &LedgerShow) -> anyhow::Result<()> {
 }
 
 fn shown(leaf: &Leaf) -> anyhow::Result<Shown> {
-    let record = leaf.record().with_context(|| format!("record {} cannot be read; `sluice ledger verify` tells more", leaf.index))?;
+    let record = leaf
+        .record()
+        .with_context(|| format!("record {} cannot be read; `sluice ledger verify` tells more", leaf.index))?;
     Ok(Shown { index: leaf.index, leaf: leaf.durable().leaf_base64(), record: record.to_json() })
 }
 
@@ -163,7 +171,18 @@ impl Shown {
     /// One line: what an auditor scans for.
     fn row(&self) -> String {
         let wall_us = self.record.get("ts_wall_us").and_then(Value::as_i64).unwrap_or_default();
-        let columns = ["kind", "consumer_system", "handler", "operation", "resource", "decision", "code", "status"];
+        let columns = [
+            "kind",
+            "consumer_system",
+            "handler",
+            "purpose",
+            "resource",
+            "mode",
+            "grant",
+            "decision",
+            "code",
+            "http_status",
+        ];
         let columns: Vec<String> = columns
             .iter()
             .filter_map(|name| self.record.get(*name))

@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use crate::cli::Serve;
 use crate::failure::Outcome;
-use crate::service::{self, Manner};
 use crate::logs;
+use crate::service::{self, Manner};
 
 pub(crate) fn run(given: &Serve) -> Outcome {
     let loaded = sluice_config::load(&given.config)?;
-    logs::start(&loaded.settings.log)?;
+    logs::start(loaded.settings.log)?;
     for warning in &loaded.catalogue.warnings {
         tracing::warn!("{warning}");
     }

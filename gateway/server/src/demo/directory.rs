@@ -65,7 +65,9 @@ impl Directory {
         match marker.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                bail!("another demo is running on {shown}: stop it, or choose another folder with --dir and other ports with --port")
+                bail!(
+                    "another demo is running on {shown}: stop it, or choose another folder with --dir and other ports with --port"
+                )
             }
             Err(TryLockError::Error(error)) => return Err(error).with_context(|| format!("cannot lock {shown}")),
         }
@@ -99,7 +101,9 @@ impl Directory {
         let marker = serde_json::from_str::<Marker>(&text).ok().filter(|marker| marker.made_by == MAKER);
         match marker {
             Some(marker) => Ok(marker.fixtures),
-            None => bail!("{} was not written by a demo: choose another folder with --dir", self.file(MARKER).display()),
+            None => {
+                bail!("{} was not written by a demo: choose another folder with --dir", self.file(MARKER).display())
+            }
         }
     }
 
@@ -122,7 +126,11 @@ impl Directory {
     /// The file system says no.
     pub(crate) fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {
         let path = self.file(name);
-        DirBuilder::new().recursive(true).mode(0o700).create(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| format!("cannot make {}", path.display()))?;
         Ok(path)
     }
 

@@ -12,8 +12,8 @@ use sluice_domain::{
 
 use crate::stand_in::records::{Record, text};
 
-/// One call to show.
-#[derive(Debug, Clone, PartialEq)]
+/// One call to show. Its body names a person of the fixtures, so it has no `Debug`.
+#[derive(Clone)]
 pub(super) struct Call {
     /// Key of the calling party.
     pub(super) party: String,
@@ -25,7 +25,7 @@ pub(super) struct Call {
 }
 
 /// The calls to show; `None` where the fixtures have nothing that fits.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Examples {
     pub(super) verify_match: Option<Call>,
     pub(super) verify_mismatch: Option<Call>,
@@ -137,7 +137,13 @@ impl<'a> Search<'a> {
     }
 
     /// The first purpose for which the call is permitted, with the permit.
-    fn permitted(&self, speaker: Speaker<'_>, resource: &Resource, mode: Mode, asked: Asked) -> Option<(&'a str, Permit)> {
+    fn permitted(
+        &self,
+        speaker: Speaker<'_>,
+        resource: &Resource,
+        mode: Mode,
+        asked: Asked,
+    ) -> Option<(&'a str, Permit)> {
         self.policy.purposes().iter().find_map(|purpose| {
             let purpose = purpose.code.as_str();
             let admission = admit(self.policy, &self.question(speaker, resource, mode, purpose)).ok()?;
@@ -158,10 +164,11 @@ impl<'a> Search<'a> {
                 claims.into_iter().find_map(|(at, item)| {
                     let code = item.code.as_str();
                     let stored = text(subject.record.get(code)?)?;
-                    let others = self.records.get(resource.code.as_str())?.iter().filter_map(|record| text(record.get(code)?));
-                    let other = others
-                        .chain([format!("非{stored}")])
-                        .find(|other| *other != stored && identifiers::has_valid_form(item.semantic, item.kind, item.length, other))?;
+                    let others =
+                        self.records.get(resource.code.as_str())?.iter().filter_map(|record| text(record.get(code)?));
+                    let other = others.chain([format!("非{stored}")]).find(|other| {
+                        *other != stored && identifiers::has_valid_form(item.semantic, item.kind, item.length, other)
+                    })?;
                     let asked = Asked { key: subject.key, fields: Some([at].into_iter().collect()) };
                     let speakers = self.speakers_for(resource);
                     let call = |claim: &str| {
@@ -179,7 +186,8 @@ impl<'a> Search<'a> {
 
     /// Permitted queries of conditional resources.
     fn queries(&self) -> impl Iterator<Item = Query<'a>> + '_ {
-        let conditional = self.resources(Mode::Query).filter(|(_, resource)| resource.share_type == ShareType::Conditional);
+        let conditional =
+            self.resources(Mode::Query).filter(|(_, resource)| resource.share_type == ShareType::Conditional);
         conditional.flat_map(move |(_, resource)| {
             let subjects = self.subjects(resource).flat_map(|subject| {
                 self.speakers_for(resource).into_iter().filter_map(move |speaker| {

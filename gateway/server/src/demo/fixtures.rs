@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use aws_lc_rs::digest;
 use serde::Deserialize;
 
+use crate::hex::hex;
 use crate::stand_in::records::Record;
 
 const CATALOGUE: (&str, &str) = ("sample_catalog.json", include_str!("../../fixtures/sample_catalog.json"));
@@ -48,10 +49,9 @@ impl Fixtures {
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
-        let hash = hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        let records: RecordsFile = serde_json::from_str(&records).with_context(|| {
-            format!("{} is not {{\"records\": {{CODE: [RECORD, …]}}}}", RECORDS.0)
-        })?;
+        let hash = hex(hash.finish().as_ref());
+        let records: RecordsFile = serde_json::from_str(&records)
+            .with_context(|| format!("{} is not {{\"records\": {{CODE: [RECORD, …]}}}}", RECORDS.0))?;
         let source = folder.map_or_else(|| "the built-in fixtures".to_owned(), |folder| folder.display().to_string());
         Ok(Self { catalogue, grants, records: records.records, source, hash })
     }

@@ -31,15 +31,30 @@ impl Guide<'_> {
             self.dir.display()
         );
         if let Some(call) = &examples.verify_match {
-            section(&mut out, "a token for one's own certificate", "申领绑定本证书的访问令牌", &self.token(&call.party));
+            section(
+                &mut out,
+                "a token for one's own certificate",
+                "申领绑定本证书的访问令牌",
+                &self.token(&call.party),
+            );
             section(&mut out, "verify: the claim matches", "验证:一致", &self.curl(call, ""));
         }
         let shown = [
             (&examples.verify_mismatch, "verify: the claim does not match", "验证:不一致", ""),
             (&examples.query_granted, "query with a grant", "查询:有授权", ""),
-            (&examples.query_masked, "query whose answer is masked; see the header Exchange-Masked", "查询:结果脱敏,见响应头 Exchange-Masked", "-i "),
+            (
+                &examples.query_masked,
+                "query whose answer is masked; see the header Exchange-Masked",
+                "查询:结果脱敏,见响应头 Exchange-Masked",
+                "-i ",
+            ),
             (&examples.query_ungranted, "the same query without a grant: refused", "同一查询,无授权:拒绝", ""),
-            (&examples.not_shared, "a resource that is not shared: refused with its statute", "不予共享的资源:依法拒绝", ""),
+            (
+                &examples.not_shared,
+                "a resource that is not shared: refused with its statute",
+                "不予共享的资源:依法拒绝",
+                "",
+            ),
         ];
         for (call, en, zh, options) in shown {
             if let Some(call) = call {

@@ -52,7 +52,10 @@ pub(super) fn lay_out(dir: &mut Directory, fixtures: &Fixtures, port: u16, now_u
     let stand_ins = StandIns::start(docking::plan(&catalogue, &fixtures.records))?;
     dir.write(STAND_INS, serde_json::to_string_pretty(&stand_ins.list())?.as_bytes())?;
     let bindings = stand_ins.bindings()?.to_toml()?;
-    dir.write(BINDINGS, format!("# Written by `sluice demo` at each start: the ports change.\n\n{bindings}").as_bytes())?;
+    dir.write(
+        BINDINGS,
+        format!("# Written by `sluice demo` at each start: the ports change.\n\n{bindings}").as_bytes(),
+    )?;
     dir.write(SETTINGS, settings::text(port).as_bytes())?;
     Ok(LaidOut { stand_ins, note })
 }
@@ -91,7 +94,8 @@ fn keep_or_make_catalogue(dir: &mut Directory, fixtures: &Fixtures) -> anyhow::R
 /// a call with it is refused as that system's call and recorded as such.
 fn made(fixtures: &Fixtures) -> anyhow::Result<CatalogueFile> {
     let certificate = |folder: &str| PathBuf::from(format!("pki/parties/{folder}/cert.pem"));
-    let mut catalogue = sluice_config::demo::catalogue_from(&fixtures.catalogue, &fixtures.grants, |party| vec![certificate(party)])?;
+    let mut catalogue =
+        sluice_config::demo::catalogue_from(&fixtures.catalogue, &fixtures.grants, |party| vec![certificate(party)])?;
     let revoked = system_of(revoked_party(&catalogue));
     let of_revoked = catalogue.systems.iter_mut().find(|system| system.id == revoked);
     if let Some(system) = of_revoked {

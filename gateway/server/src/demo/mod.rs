@@ -40,7 +40,7 @@ pub(crate) fn run(given: &cli::Demo) -> Outcome {
         output::line(note)?;
     }
     let loaded = sluice_config::load(&dir.file(layout::SETTINGS))?;
-    logs::start(&loaded.settings.log)?;
+    logs::start(loaded.settings.log)?;
     let examples = examples::find(&loaded.catalogue.policy, &fixtures.records, Day::at(now_unix_s));
     let guide = Guide { dir: &given.dir, port: given.port, program: program() }.text(&examples);
     let ready = || output::line(&guide).context("cannot print");
@@ -52,7 +52,9 @@ pub(crate) fn run(given: &cli::Demo) -> Outcome {
 /// Refuses a port that someone listens on, before anything is made.
 fn free(port: u16, listener: &str) -> anyhow::Result<()> {
     if let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-        bail!("port {port} for the {listener} listener cannot be used ({error}): is another demo running? choose other ports with --port");
+        bail!(
+            "port {port} for the {listener} listener cannot be used ({error}): is another demo running? choose other ports with --port"
+        );
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use sluice_certs::demo::{DemoPki, REVOKED, UNKNOWN, system_of};
 use sluice_exchange::{SigningKey, TokenRules, TokenTimes};
 
 use super::directory::Directory;
+use crate::hex::hex;
 
 /// Key that signs tokens, in the demo's folder.
 pub(super) const TOKEN_KEY: &str = "keys/tokens.pem";
@@ -37,8 +38,7 @@ pub(super) fn make_keys(dir: &Directory) -> anyhow::Result<()> {
     if !dir.file(SUBJECT_KEY).exists() {
         let mut key = [0; 32];
         SystemRandom::new().fill(&mut key).map_err(|_| anyhow!("cannot make a key for pseudonyms"))?;
-        let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-        dir.write(SUBJECT_KEY, hex.as_bytes())?;
+        dir.write(SUBJECT_KEY, hex(&key).as_bytes())?;
     }
     Ok(())
 }
@@ -70,7 +70,8 @@ pub(super) fn hand_out_tokens(
 ) -> anyhow::Result<()> {
     let file = dir.file(TOKEN_KEY);
     let pem = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    let der = PrivatePkcs8KeyDer::from_pem_slice(&pem).with_context(|| format!("{} holds no private key", file.display()))?;
+    let der =
+        PrivatePkcs8KeyDer::from_pem_slice(&pem).with_context(|| format!("{} holds no private key", file.display()))?;
     let key = SigningKey::from_pkcs8(der.secret_pkcs8_der()).with_context(|| file.display().to_string())?;
     let times = TokenTimes { lifetime_s: LIFETIME_S, leeway_s: 0 };
     let rules = TokenRules::new(key, public_url, Vec::new(), times, 0)?;

@@ -42,7 +42,8 @@ pub(crate) const INDETERMINATE: &str = "9";
 /// match-code item of the catalogue that is otherwise named after it.
 pub(crate) fn result_name(docked: &Docked, code: &str) -> String {
     let customary = format!("{code}_PPDDM");
-    let named_after = |item: &&super::DockedItem| item.out && item.code.strip_prefix(code).is_some_and(|rest| rest.starts_with('_'));
+    let named_after =
+        |item: &&super::DockedItem| item.out && item.code.strip_prefix(code).is_some_and(|rest| rest.starts_with('_'));
     match docked.items.iter().find(named_after) {
         Some(item) if docked.item(&customary).is_none() => item.code.clone(),
         _ => customary,

@@ -33,7 +33,7 @@ const SPECIFICATION_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const BOUNDS: Bounds = Bounds {
     connections_max: 1024,
     body_bytes_max: 64 * 1024,
-    idle: Duration::from_secs(300),
+    idle: Duration::from_mins(5),
     body: Duration::from_secs(10),
 };
 
@@ -49,8 +49,8 @@ pub(crate) enum Style {
     Compare,
 }
 
-/// What one stand-in is.
-#[derive(Debug, Serialize, Deserialize)]
+/// What one stand-in is. It holds people's records, so it has no `Debug`.
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Specification {
     /// What it holds.
@@ -58,7 +58,7 @@ pub(crate) struct Specification {
 }
 
 /// One resource behind a stand-in.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Docked {
     /// Catalogue code.
@@ -105,10 +105,12 @@ impl Specification {
             (&Method::POST, standard::QUERY) => standard::query(self, request.body(), now_unix_s),
             (&Method::POST, standard::VERIFY) => standard::verify(self, request.body(), now_unix_s),
             (&Method::POST, compare::PATH) => compare::compare(self, request.body(), now_unix_s),
-            (&Method::GET, path) => match self.of_style(Style::Envelope).find(|docked| envelope::path(&docked.code) == path) {
-                Some(docked) => envelope::search(docked, request.uri().query().unwrap_or_default(), now_unix_s),
-                None => plain_http::text(StatusCode::NOT_FOUND, ""),
-            },
+            (&Method::GET, path) => {
+                match self.of_style(Style::Envelope).find(|docked| envelope::path(&docked.code) == path) {
+                    Some(docked) => envelope::search(docked, request.uri().query().unwrap_or_default(), now_unix_s),
+                    None => plain_http::text(StatusCode::NOT_FOUND, ""),
+                }
+            }
             _ => plain_http::text(StatusCode::NOT_FOUND, ""),
         }
     }

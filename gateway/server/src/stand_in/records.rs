@@ -63,7 +63,9 @@ pub(crate) fn compare(
     let matches = |verdicts: &BTreeMap<String, Verdict>| {
         verdicts.values().filter(|verdict| matches!(verdict, Verdict::Match)).count()
     };
-    found.iter().map(|record| verdicts(record)).reduce(|best, next| {
-        if matches(&next) > matches(&best) { next } else { best }
-    })
+    found.iter().map(|record| verdicts(record)).reduce(
+        |best, next| {
+            if matches(&next) > matches(&best) { next } else { best }
+        },
+    )
 }

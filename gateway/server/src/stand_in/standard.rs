@@ -57,7 +57,11 @@ pub(crate) fn query(specification: &Specification, body: &Bytes, now_unix_s: i64
     let page = found.iter().skip(asked.offset).take(asked.limit);
     // An item without a value is null, never left out.
     let wanted = |record: &'_ Record| -> BTreeMap<String, Box<RawValue>> {
-        asked.fields.iter().map(|code| (code.clone(), record.get(code).cloned().unwrap_or(RawValue::NULL.to_owned()))).collect()
+        asked
+            .fields
+            .iter()
+            .map(|code| (code.clone(), record.get(code).cloned().unwrap_or(RawValue::NULL.to_owned())))
+            .collect()
     };
     let records = page.map(|record| wanted(record)).collect();
     ok(&Found { records, as_of: docked.as_of(now_unix_s) })

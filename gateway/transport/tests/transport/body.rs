@@ -22,7 +22,8 @@ async fn a_body_larger_than_allowed_is_refused_at_the_boundary() {
         ("Content-Length: 0\r\n\r\n", "200", "content-length: 0"),
     ];
     for (rest, status, word) in rows {
-        let answer = site.ask(format!("POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{rest}").as_bytes()).await;
+        let answer =
+            site.ask(format!("POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{rest}").as_bytes()).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains(word), "{rest}: {answer}");
     }
 }
@@ -30,9 +31,8 @@ async fn a_body_larger_than_allowed_is_refused_at_the_boundary() {
 #[tokio::test]
 async fn a_body_announced_too_large_is_refused_before_it_is_sent() {
     let site = site(BodyLimits { bytes_max: 8, ..BodyLimits::default() });
-    let answer = site
-        .ask(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
-        .await;
+    let answer =
+        site.ask(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 413"), "no 100 before the refusal: {answer}");
 }
 
@@ -53,9 +53,19 @@ async fn slow_and_broken_bodies_are_refused_and_closed() {
     let long = Duration::from_mins(1);
     let rows = [
         ("no more bytes", BodyLimits { idle: short, ..BodyLimits::default() }, "Content-Length: 3\r\n\r\na", "408"),
-        ("total", BodyLimits { total: short, idle: long, ..BodyLimits::default() }, "Content-Length: 3\r\n\r\na", "408"),
+        (
+            "total",
+            BodyLimits { total: short, idle: long, ..BodyLimits::default() },
+            "Content-Length: 3\r\n\r\na",
+            "408",
+        ),
         ("bad chunk size", BodyLimits::default(), "Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n", "400"),
-        ("chunk size overflow", BodyLimits::default(), "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff1\r\nabc\r\n0\r\n\r\n", "400"),
+        (
+            "chunk size overflow",
+            BodyLimits::default(),
+            "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff1\r\nabc\r\n0\r\n\r\n",
+            "400",
+        ),
     ];
     for (rule, limits, rest, status) in rows {
         let answer = site(limits).ask(format!("POST /echo HTTP/1.1\r\nHost: localhost\r\n{rest}").as_bytes()).await;

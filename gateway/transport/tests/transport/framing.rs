@@ -33,12 +33,28 @@ async fn a_request_has_one_framing_or_is_refused() {
 #[tokio::test]
 async fn what_hyper_refuses_itself_is_bare_closed_and_counted() {
     let rows: &[(&str, &[u8], &str)] = &[
-        ("different lengths", b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc", "400"),
+        (
+            "different lengths",
+            b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
+            "400",
+        ),
         ("length is no number", b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: +3\r\n\r\nabc", "400"),
         ("length is a list", b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3, 3\r\n\r\nabc", "400"),
-        ("coding without chunked", b"POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\nabc", "400"),
-        ("obscured coding", b"POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", "400"),
-        ("coding in HTTP/1.0", b"POST /echo HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400"),
+        (
+            "coding without chunked",
+            b"POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\nabc",
+            "400",
+        ),
+        (
+            "obscured coding",
+            b"POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+            "400",
+        ),
+        (
+            "coding in HTTP/1.0",
+            b"POST /echo HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "400",
+        ),
         ("blank before the colon", b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length : 3\r\n\r\nabc", "400"),
         ("folded header", b"GET /echo HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n c\r\n\r\n", "400"),
         ("NUL in a value", b"GET /echo HTTP/1.1\r\nHost: localhost\r\nX-A: b\0c\r\n\r\n", "400"),
@@ -80,7 +96,9 @@ async fn a_refused_request_ends_the_connection_and_what_follows_is_not_read() {
     let second = "GET /second HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let rows = [
         format!("POST /a%2Fb HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc{second}"),
-        format!("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 46\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{second}"),
+        format!(
+            "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 46\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{second}"
+        ),
         format!("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc{second}"),
         format!("GET /echo HTTP/1.1\r\n\r\n{second}"),
     ];

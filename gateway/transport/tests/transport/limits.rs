@@ -149,7 +149,11 @@ async fn our_size_refusals_answer_before_those_of_hyper() {
     let headers = "X-A: 1\r\n".repeat(70);
     let rows = [
         (format!("GET /{long} HTTP/1.1\r\nHost: localhost\r\n\r\n"), "414", "request.uri_too_long"),
-        (format!("GET / HTTP/1.1\r\nHost: localhost\r\nX-A: {long}\r\nX-B: {long}\r\n\r\n"), "431", "request.headers_too_large"),
+        (
+            format!("GET / HTTP/1.1\r\nHost: localhost\r\nX-A: {long}\r\nX-B: {long}\r\n\r\n"),
+            "431",
+            "request.headers_too_large",
+        ),
         (format!("GET / HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n"), "431", "request.headers_too_large"),
     ];
     for (bytes, status, word) in rows {
@@ -168,8 +172,7 @@ async fn ask_h2(sender: &mut http2::SendRequest<Full<Bytes>>, path: &str, body: 
 
 async fn connect_h2(site: &Site, tasks: &mut JoinSet<()>) -> http2::SendRequest<Full<Bytes>> {
     let stream = site.connect(Shows::Good, &["h2"], "localhost").await.unwrap();
-    let (sender, connection) =
-        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tasks.spawn(async move {
         connection.await.ok();
     });

@@ -227,11 +227,7 @@ impl Site {
         self.connect_with(Arc::new(self.pki.client(shows, alpn)), name).await
     }
 
-    pub(crate) async fn connect_with(
-        &self,
-        config: Arc<ClientConfig>,
-        name: &str,
-    ) -> io::Result<TlsStream<TcpStream>> {
+    pub(crate) async fn connect_with(&self, config: Arc<ClientConfig>, name: &str) -> io::Result<TlsStream<TcpStream>> {
         let stream = TcpStream::connect(self.workers.addr()).await?;
         TlsConnector::from(config).connect(ServerName::try_from(name.to_owned()).unwrap(), stream).await
     }

@@ -35,7 +35,9 @@ async fn only_current_client_certificates_of_our_authority_pass() {
         let before = site.snapshot();
         let answer = ask(&site, shows).await;
         match failure {
-            None => assert!(answer.as_ref().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")), "{shows:?}: {answer:?}"),
+            None => {
+                assert!(answer.as_ref().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")), "{shows:?}: {answer:?}")
+            }
             Some(label) => {
                 assert!(answer.is_err(), "{shows:?} gets no HTTP answer: {answer:?}");
                 let at = sluice_transport::HANDSHAKE_FAILURES.iter().position(|known| *known == label).unwrap();
@@ -77,7 +79,8 @@ async fn a_new_configuration_resumes_no_session_of_the_old_one() {
 #[tokio::test]
 async fn the_server_name_must_be_that_of_the_host() {
     let site = Site::start();
-    let rows = [("localhost", "localhost", "200"), ("localhost", "127.0.0.1", "421"), ("127.0.0.1", "localhost", "200")];
+    let rows =
+        [("localhost", "localhost", "200"), ("localhost", "127.0.0.1", "421"), ("127.0.0.1", "localhost", "200")];
     for (name, host, status) in rows {
         let mut stream = site.connect(Shows::Good, &[], name).await.unwrap();
         let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");

@@ -41,7 +41,8 @@ async fn a_connection_is_used_again() {
     }
     assert_eq!(provider.requests().iter().map(|(number, _)| *number).collect::<Vec<_>>(), [0, 0, 0]);
     let snapshot = metrics.snapshot();
-    let pool = (snapshot.upstream_connects_ok, snapshot.upstream_reused, snapshot.upstream_open, snapshot.upstream_idle);
+    let pool =
+        (snapshot.upstream_connects_ok, snapshot.upstream_reused, snapshot.upstream_open, snapshot.upstream_idle);
     assert_eq!(pool, (1, 2, 1, 1));
 }
 
@@ -62,7 +63,11 @@ async fn a_connection_that_was_closed_meanwhile_costs_no_request() {
 async fn a_request_that_left_is_not_sent_again() {
     for (rule, script, expected) in [
         ("on a kept connection", vec![Does::Answer(answer("one")), Does::Last(String::new())], (false, true)),
-        ("with half an answer", vec![Does::Answer(answer("one")), Does::Last("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab".into())], (true, true)),
+        (
+            "with half an answer",
+            vec![Does::Answer(answer("one")), Does::Last("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab".into())],
+            (true, true),
+        ),
     ] {
         let provider = Provider::start(vec![script, vec![Does::Answer(answer("never"))]]).await;
         let (upstream, metrics) = pool(&provider, PoolLimits::default());
@@ -83,11 +88,31 @@ async fn answers_that_are_not_clean_are_refused_and_their_connection_dropped() {
     let large = "x".repeat(BYTES_MAX + 1);
     let rows = [
         ("length announced", answer(&large), too_large),
-        ("length unannounced", format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{large}\r\n0\r\n\r\n", large.len()), too_large),
-        ("coding and length", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n3\r\nabc\r\n0\r\n\r\n".into(), broken),
-        ("coding list", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n".into(), broken),
-        ("switch of protocols", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n".into(), broken),
-        ("different lengths", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc".into(), unanswered),
+        (
+            "length unannounced",
+            format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{large}\r\n0\r\n\r\n", large.len()),
+            too_large,
+        ),
+        (
+            "coding and length",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n3\r\nabc\r\n0\r\n\r\n".into(),
+            broken,
+        ),
+        (
+            "coding list",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n".into(),
+            broken,
+        ),
+        (
+            "switch of protocols",
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n".into(),
+            broken,
+        ),
+        (
+            "different lengths",
+            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc".into(),
+            unanswered,
+        ),
         ("no HTTP", "hello\r\n\r\n".into(), unanswered),
         ("bad chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n".into(), broken),
     ];

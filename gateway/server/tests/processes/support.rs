@@ -1,6 +1,6 @@
 //! What the tests of this binary share: processes that end with their test, and plain HTTP.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
 /// A process that is killed when its test ends.
-pub struct Process(pub Child);
+pub(crate) struct Process(pub(crate) Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -19,22 +19,26 @@ impl Drop for Process {
 }
 
 /// The program under test.
-pub fn sluice() -> Command {
+pub(crate) fn sluice() -> Command {
     Command::new(env!("CARGO_BIN_EXE_sluice"))
 }
 
 /// Starts a command with all its streams in pipes.
-pub fn start(command: &mut Command) -> Process {
+pub(crate) fn start(command: &mut Command) -> Process {
     Process(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
 }
 
 /// Reads standard output up to the line that contains `wanted`; `None` if it ends before.
-pub fn output_until(process: &mut Process, wanted: &str) -> Option<String> {
-    let mut out = BufReader::new(process.0.stdout.take().unwrap());
+pub(crate) fn output_until(process: &mut Process, wanted: &str) -> Option<String> {
+    lines_until(&mut BufReader::new(process.0.stdout.take().unwrap()), wanted)
+}
+
+/// Reads up to the line that contains `wanted`; `None` if it ends before.
+pub(crate) fn lines_until(lines: &mut impl BufRead, wanted: &str) -> Option<String> {
     let mut text = String::new();
     loop {
         let from = text.len();
-        if out.read_line(&mut text).unwrap() == 0 {
+        if lines.read_line(&mut text).unwrap() == 0 {
             return None;
         }
         if text[from..].contains(wanted) {
@@ -44,12 +48,15 @@ pub fn output_until(process: &mut Process, wanted: &str) -> Option<String> {
 }
 
 /// Sends a request to 127.0.0.1 and gives status and body.
-pub fn http(port: u16, method: &str, target: &str, body: &str) -> (u16, String) {
+pub(crate) fn http(port: u16, method: &str, target: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
     stream.set_read_timeout(Some(ANSWER_WITHIN)).unwrap();
     let length = body.len();
-    write!(stream, "{method} {target} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
-        .unwrap();
+    write!(
+        stream,
+        "{method} {target} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
@@ -58,7 +65,7 @@ pub fn http(port: u16, method: &str, target: &str, body: &str) -> (u16, String) 
 }
 
 /// A base port whose data and ops ports were free a moment ago.
-pub fn free_base() -> u16 {
+pub(crate) fn free_base() -> u16 {
     let bind = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok();
     for _ in 0..100 {
         let data = bind(0).unwrap();

@@ -1,11 +1,10 @@
 //! Stand-ins over sockets: each style answers as its department's system would.
 
-mod support;
-
 use std::io::Write as _;
 
 use serde_json::{Value, json};
-use support::{Process, http, output_until, sluice, start};
+
+use crate::support::{Process, http, output_until, sluice, start};
 
 const RECORDS: &str = r#"[
   {"ID": "430689198503120011", "NAME": "张三丰", "SUM": 2000000.00, "STATE": "1"},
@@ -23,8 +22,12 @@ fn run(style: &str) -> Running {
     let mut items = vec![item("ID", "C", 18), item("NAME", "C", 50), item("SUM", "N", 20), item("STATE", "C", 1)];
     items[0]["semantic"] = json!("cn_id18");
     items[1]["semantic"] = json!("person_name");
-    items.push(json!({ "code": "NAME_PPDDM", "kind": "C", "length": 1, "semantic": "match_code", "key": false, "out": true }));
-    let mut resource = json!({ "code": "101001/1", "style": style, "items": items, "key_sets": [["ID"]], "as_of": "2026-10-31" }).to_string();
+    items.push(
+        json!({ "code": "NAME_PPDDM", "kind": "C", "length": 1, "semantic": "match_code", "key": false, "out": true }),
+    );
+    let mut resource =
+        json!({ "code": "101001/1", "style": style, "items": items, "key_sets": [["ID"]], "as_of": "2026-10-31" })
+            .to_string();
     // Spliced as text, so that the digits reach the process as they are here.
     resource.truncate(resource.len() - 1);
     let specification = format!("{{\"resources\": [{resource}, \"records\": {}}}]}}", RECORDS.replace('\n', ""));
@@ -45,10 +48,16 @@ fn standard_style_gives_records_with_their_digits() {
     };
     let id = json!({ "ID": "430689198503120011" });
     let rows = [
-        (ask(id.clone(), json!(["SUM", "NAME"]), 0), r#"{"records":[{"NAME":"张三丰","SUM":2000000.00}],"as_of":"2026-10-31"}"#),
+        (
+            ask(id.clone(), json!(["SUM", "NAME"]), 0),
+            r#"{"records":[{"NAME":"张三丰","SUM":2000000.00}],"as_of":"2026-10-31"}"#,
+        ),
         (ask(id.clone(), json!(["STATE"]), 1), r#"{"records":[{"STATE":null}],"as_of":"2026-10-31"}"#),
         (ask(id, json!(["NAME"]), 2), r#"{"records":[],"as_of":"2026-10-31"}"#),
-        (ask(json!({ "ID": "43068919900607002x" }), json!(["SUM"]), 0), r#"{"records":[{"SUM":12345678901234567890.10}],"as_of":"2026-10-31"}"#),
+        (
+            ask(json!({ "ID": "43068919900607002x" }), json!(["SUM"]), 0),
+            r#"{"records":[{"SUM":12345678901234567890.10}],"as_of":"2026-10-31"}"#,
+        ),
         (ask(json!({ "ID": "430689200002290143" }), json!(["NAME"]), 0), r#"{"records":[],"as_of":"2026-10-31"}"#),
     ];
     for ((status, body), expected) in rows {
@@ -71,7 +80,11 @@ fn standard_style_compares_with_the_record_that_matches_most() {
         serde_json::from_str::<Value>(&http(stand_in.port, "POST", "/verify", &body.to_string()).1).unwrap()
     };
     let twice = verify("430689198503120011", json!({ "NAME": "张三", "STATE": "1" }));
-    assert_eq!(twice["claims"], json!({ "NAME": "mismatch", "STATE": "match" }), "the first of two equally good records");
+    assert_eq!(
+        twice["claims"],
+        json!({ "NAME": "mismatch", "STATE": "match" }),
+        "the first of two equally good records"
+    );
     let second = verify("430689198503120011", json!({ "NAME": "张三", "SUM": "0" }));
     assert_eq!(second["claims"], json!({ "NAME": "match", "SUM": "match" }));
     let missing = verify("430689198503120011", json!({ "NAME": "张三", "SUM": "0", "STATE": "1" }));
@@ -108,7 +121,10 @@ fn envelope_style_has_names_and_codes_of_its_own() {
         assert_eq!((status, body["code"].as_str()), (200, Some(code)), "{query}");
         assert!(body["data"].is_null(), "{query}");
     }
-    assert_eq!(http(stand_in.port, "POST", "/query", r#"{"resource":"101001/1","filter":{"ID":"1"},"fields":[],"limit":1}"#).0, 400);
+    assert_eq!(
+        http(stand_in.port, "POST", "/query", r#"{"resource":"101001/1","filter":{"ID":"1"},"fields":[],"limit":1}"#).0,
+        400
+    );
 }
 
 #[test]
@@ -135,7 +151,10 @@ fn compare_style_answers_codes_and_never_a_record() {
     }
     let state = compare("43068919900607002X", json!({ "STATE": "0" }));
     assert_eq!(state["STATE_PPDDM"], "1", "an item without a declared code item");
-    assert_eq!(http(stand_in.port, "POST", "/query", r#"{"resource":"101001/1","filter":{"ID":"1"},"fields":[],"limit":1}"#).0, 400);
+    assert_eq!(
+        http(stand_in.port, "POST", "/query", r#"{"resource":"101001/1","filter":{"ID":"1"},"fields":[],"limit":1}"#).0,
+        400
+    );
 }
 
 #[test]
