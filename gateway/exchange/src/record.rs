@@ -108,6 +108,13 @@ impl Recorder {
         Self { appender: ledger.appender(worker).map(Rc::new), ledger: ledger.clone() }
     }
 
+    /// Tells the ledger how many callers this worker is serving.
+    pub(crate) fn set_callers(&self, callers: u32) {
+        if let Some(appender) = &self.appender {
+            appender.set_callers(callers);
+        }
+    }
+
     /// The task that hears of finished commits; without it nothing becomes durable for this worker.
     pub(crate) fn drive(&self) -> Option<Drive> {
         Some(self.appender.as_ref()?.drive())

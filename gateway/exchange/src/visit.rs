@@ -53,7 +53,7 @@ impl<'v> Visit<'v> {
             view,
             head,
             peer,
-            request_id: Uuid::now_v7(),
+            request_id: worker.next_request_id(),
             started: clock::now(),
             now_s: clock::now_unix_s(),
             system,

@@ -9,6 +9,7 @@ use http::{Request, Response, request};
 use hyper::body::Incoming;
 use sluice_domain::{Day, Refusal};
 use sluice_transport::{Peer, Service, clock};
+use uuid::Uuid;
 
 use crate::record::Recorder;
 use crate::respond::Reply;
@@ -29,7 +30,8 @@ pub(crate) struct Worker {
     tagger: RefCell<Tagger>,
     tally: Arc<Tally>,
     pub(crate) summaries: Summaries,
-    served: Cell<u64>,
+    request_ids: RequestIds,
+    callers: Cell<u32>,
 }
 
 impl Worker {
@@ -43,7 +45,8 @@ impl Worker {
             tagger: RefCell::new(Tagger::new(shared.tag_key.clone(), today)),
             tally,
             summaries: Summaries::default(),
-            served: Cell::new(0),
+            request_ids: RequestIds::seeded(),
+            callers: Cell::new(0),
             shared,
         }
     }
@@ -73,10 +76,57 @@ impl Worker {
         tagger
     }
 
+    pub(crate) fn next_request_id(&self) -> Uuid {
+        self.request_ids.next(clock::now_unix_us() / 1000)
+    }
+
     pub(crate) fn count(&self, answered: &Answered<'_>) {
-        self.served.set(self.served.get() + 1);
         let figures = self.verifier.borrow().figures();
         self.tally.count(answered, figures);
+    }
+}
+
+/// A request being answered; counts down when it is dropped at any point.
+struct Caller<'w>(&'w Worker);
+
+impl<'w> Caller<'w> {
+    fn enter(worker: &'w Worker) -> Self {
+        worker.callers.set(worker.callers.get() + 1);
+        worker.recorder.set_callers(worker.callers.get());
+        Self(worker)
+    }
+}
+
+impl Drop for Caller<'_> {
+    fn drop(&mut self) {
+        self.0.callers.set(self.0.callers.get().saturating_sub(1));
+        self.0.recorder.set_callers(self.0.callers.get());
+    }
+}
+
+/// Request ids: UUIDv7 whose random part is drawn once per worker and counted on from there. Ids need
+/// to be unique, not secret, and a system call per request for randomness is dear.
+struct RequestIds {
+    worker: [u8; 2],
+    count: Cell<u64>,
+}
+
+impl RequestIds {
+    fn seeded() -> Self {
+        // The random part of a UUIDv4 is 122 bits of the system's randomness.
+        let (high, low) = Uuid::new_v4().as_u64_pair();
+        let [.., a, b] = high.to_be_bytes();
+        Self { worker: [a, b], count: Cell::new(low) }
+    }
+
+    fn next(&self, unix_ms: u64) -> Uuid {
+        let count = self.count.get().wrapping_add(1);
+        self.count.set(count);
+        let mut random = [0; 10];
+        let (worker, counted) = random.split_at_mut(self.worker.len());
+        worker.copy_from_slice(&self.worker);
+        counted.copy_from_slice(&count.to_be_bytes());
+        uuid::Builder::from_unix_timestamp_millis(unix_ms, &random).into_uuid()
     }
 }
 
@@ -84,6 +134,7 @@ impl Service for Worker {
     type Body = Reply;
 
     async fn call(self: Rc<Self>, request: Request<Incoming>, peer: Rc<Peer>) -> Response<Reply> {
+        let _caller = Caller::enter(&self);
         let (head, body) = request.into_parts();
         let visit = Visit::begin(&self, &head, &peer);
         visit.answer(body).await
@@ -92,5 +143,19 @@ impl Service for Worker {
     async fn refuse(self: Rc<Self>, head: &request::Parts, peer: Rc<Peer>, refusal: Refusal) -> Response<Reply> {
         let visit = Visit::begin(&self, head, &peer);
         visit.refuse_at_edge(refusal).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_ids_are_version_7_in_time_order_and_never_repeat() {
+        let ids = RequestIds::seeded();
+        let made: std::collections::HashSet<Uuid> = (0..10_000).map(|_| ids.next(1_795_370_260_000)).collect();
+        assert_eq!(made.len(), 10_000);
+        assert!(made.iter().all(|id| id.get_version_num() == 7 && id.get_variant() == uuid::Variant::RFC4122));
+        assert!(ids.next(1) < ids.next(2));
     }
 }

@@ -120,6 +120,13 @@ impl Appender {
         Ok(Pending { local: Rc::clone(&self.local), slot, key, leaf_hash })
     }
 
+    /// Tells the writer how many callers this worker is serving now. With more than a few, commits keep their
+    /// window: the others' records will come. Without this the writer goes by the size of the last batch, which
+    /// says little where writer and worker share a core.
+    pub fn set_callers(&self, callers: u32) {
+        self.lane.set_callers(callers);
+    }
+
     /// The one task per worker that hears of finished batches. Spawn it beside the worker's requests; it ends
     /// when the ledger has stopped. Without it no `Pending` of this worker completes.
     pub fn drive(&self) -> Drive {

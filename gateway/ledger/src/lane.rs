@@ -76,6 +76,8 @@ pub(crate) struct Lane {
     /// Records waiting, of them gating: the writer looks here before it takes a lock.
     waiting: AtomicU32,
     waiting_gating: AtomicU32,
+    /// Callers that the owner is serving, as it says: tells a lone caller from many.
+    callers: AtomicU32,
 }
 
 impl Lane {
@@ -88,7 +90,18 @@ impl Lane {
             done: Condvar::new(),
             waiting: AtomicU32::new(0),
             waiting_gating: AtomicU32::new(0),
+            callers: AtomicU32::new(0),
         }
+    }
+
+    /// Notes how many callers the owner is serving now.
+    pub(crate) fn set_callers(&self, callers: u32) {
+        self.callers.store(callers, Ordering::Relaxed);
+    }
+
+    /// Callers that the owner is serving.
+    pub(crate) fn callers(&self) -> u32 {
+        self.callers.load(Ordering::Relaxed)
     }
 
     /// Counter that the next record will have. Only the lane's owner may act on it.

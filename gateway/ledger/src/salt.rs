@@ -3,8 +3,7 @@
 
 use std::io;
 
-use aws_lc_rs::hmac;
-
+use crate::hash::sha256;
 use crate::storage::{Storage, read_small, replace};
 
 /// Bytes of a salt in front of a record.
@@ -17,7 +16,7 @@ const SUFFIX: &str = ".key";
 #[derive(Clone)]
 pub(crate) struct SaltKey {
     epoch: u32,
-    key: hmac::Key,
+    key: [u8; KEY_BYTES],
 }
 
 impl SaltKey {
@@ -32,28 +31,30 @@ impl SaltKey {
     /// Reads the key of an epoch; `None` if it is missing or has the wrong length.
     pub(crate) fn load(storage: &dyn Storage, epoch: u32) -> io::Result<Option<Self>> {
         let bytes = read_small(storage, &format!("keys/{}", file_name(epoch)), KEY_BYTES as u64)?;
-        Ok(bytes.filter(|bytes| bytes.len() == KEY_BYTES).map(|bytes| Self::from_bytes(epoch, &bytes)))
+        Ok(bytes.and_then(|bytes| bytes.try_into().ok()).map(|bytes| Self::from_bytes(epoch, &bytes)))
     }
 
-    fn from_bytes(epoch: u32, bytes: &[u8]) -> Self {
-        Self { epoch, key: hmac::Key::new(hmac::HMAC_SHA256, bytes) }
+    fn from_bytes(epoch: u32, bytes: &[u8; KEY_BYTES]) -> Self {
+        Self { epoch, key: *bytes }
     }
 
     pub(crate) fn epoch(&self) -> u32 {
         self.epoch
     }
 
-    /// `HMAC-SHA256(key, epoch || worker || ctr)[..16]`, integers big-endian.
+    /// `SHA-256(key || epoch || worker || ctr)[..16]`, integers big-endian.
+    ///
+    /// One block instead of HMAC's four: the message has one length and the result is cut, so nothing can be
+    /// appended to it, which is all that HMAC's second pass would prevent.
     pub(crate) fn salt(&self, worker: u16, ctr: u64) -> [u8; SALT_BYTES] {
-        let mut message = [0; 14];
+        let mut message = [0; KEY_BYTES + 14];
         let fields = self.epoch.to_be_bytes().into_iter().chain(worker.to_be_bytes()).chain(ctr.to_be_bytes());
-        for (byte, value) in message.iter_mut().zip(fields) {
+        for (byte, value) in message.iter_mut().zip(self.key.into_iter().chain(fields)) {
             *byte = value;
         }
-        let tag = hmac::sign(&self.key, &message);
         let mut salt = [0; SALT_BYTES];
-        for (byte, value) in salt.iter_mut().zip(tag.as_ref()) {
-            *byte = *value;
+        for (byte, value) in salt.iter_mut().zip(sha256(&message)) {
+            *byte = value;
         }
         salt
     }

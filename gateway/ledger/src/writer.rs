@@ -18,7 +18,7 @@ use crate::tree::{Frontier, TreeHead};
 
 /// A frame takes at most this, or half a segment: bounds the time of one write.
 const BATCH_BYTES_MAX: u64 = 4 << 20;
-/// More gating records than this in one batch mean load: the next commit then waits for the window.
+/// More callers, or gating records in one batch, than this mean load: the next commit then waits for the window.
 /// With one or two callers a wait would only add latency.
 const LONE_CALLERS_MAX: u32 = 2;
 /// How long a record that nobody waits for may wait for company.
@@ -89,7 +89,8 @@ impl Writer {
 
     /// Returns when a commit is due: at once for a lone caller, with the window under load.
     fn wait(&mut self) {
-        if self.is_loaded {
+        let callers: u32 = self.lanes.iter().map(|(lane, _)| lane.callers()).sum();
+        if self.is_loaded || callers > LONE_CALLERS_MAX {
             let due = self.last_began + self.shared.pace.commit_window;
             while let Some(left) = left_until(due).filter(|_| !self.shared.stop_requested()) {
                 std::thread::park_timeout(left);

@@ -137,8 +137,10 @@ impl Lines {
         let blank = raw.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         let mut lines = Self { total: 0, lengths: 0, codings: 0, end: blank };
         let mut is_request_line = true;
-        for line in raw.get(blank..)?.split_inclusive(|byte| *byte == b'\n') {
-            lines.end += line.len();
+        for line_end in memchr::memchr_iter(b'\n', raw.get(blank..)?) {
+            let next = blank + line_end + 1;
+            let line = raw.get(lines.end..next)?;
+            lines.end = next;
             match line {
                 b"\n" | b"\r\n" => return Some(lines),
                 _ if is_request_line => is_request_line = false,

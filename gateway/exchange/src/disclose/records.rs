@@ -121,7 +121,8 @@ fn columns<'r>(permit: &Permit, resource: &'r Resource) -> Vec<Column<'r>> {
         kind: item.kind,
         semantic: item.semantic,
         is_clear: permit.clear().contains(at),
-        subject: SubjectType::of(item.semantic),
+        // A key item was found equal to the request's, whose tag stands in the access record already.
+        subject: SubjectType::of(item.semantic).filter(|_| !permit.key().contains(at)),
     };
     resource.items.iter().enumerate().filter(|(at, _)| permit.fields().contains(*at)).map(column).collect()
 }
