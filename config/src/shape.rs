@@ -65,7 +65,7 @@ pub(crate) fn example(key: &str) -> Option<String> {
         "public_url" => "public_url = \"https://exchange.example.gov.cn:8443\"",
         "signing_key" => "signing_key = \"file:keys/token.pem\"",
         "hosts" => "hosts = [\"exchange.example.gov.cn:8443\"]",
-        "crl" => "crl = [\"pki/ca.crl.pem\"]",
+        "crl" => "crl = [\"pki/crl.pem\"]",
         "files" => "files = [\"catalogue.toml\"]",
         "issuers" => "[[tokens.issuers]] before each issuer",
         "valid_from" | "valid_until" | "published" | "as_of" => {

@@ -57,7 +57,7 @@ impl Operation {
             let compiled = Template::compile(text, place, &vocabulary);
             compiled
                 .map_err(|error| {
-                    faults.push(SpecFault::new(format!("{prefix}{at}"), error.to_string()).example(example(place)))
+                    faults.push(SpecFault::new(format!("{prefix}{at}"), error.to_string()).example(example(place)));
                 })
                 .ok()
         };
@@ -106,7 +106,7 @@ impl Operation {
     /// Whether every question that callers may put can be put to the provider.
     fn check_questions(&self, purport: Purport<'_>, resource: &Resource, prefix: &str, faults: &mut Vec<SpecFault>) {
         let mut fault = |place: &str, fault: String, example: &str| {
-            faults.push(SpecFault::new(format!("{prefix}{place}"), fault).example(example))
+            faults.push(SpecFault::new(format!("{prefix}{place}"), fault).example(example));
         };
         if self.method == Method::Get && self.body.is_some() {
             fault("body", "a GET has no body".to_owned(), "method = \"POST\"");
@@ -160,7 +160,11 @@ impl Operation {
                 "query = { size = \"{limit}\", from = \"{offset}\" }",
             ),
             PagingSpec::None if offset => {
-                fault("paging", "{offset} is sent, so the paging style must be named".to_owned(), "paging = \"offset\"")
+                fault(
+                    "paging",
+                    "{offset} is sent, so the paging style must be named".to_owned(),
+                    "paging = \"offset\"",
+                );
             }
             PagingSpec::Offset | PagingSpec::None => {}
         }

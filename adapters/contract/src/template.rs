@@ -155,9 +155,9 @@ impl Template {
         quoting.read(text);
         let mut written = String::with_capacity(text.len());
         if self.place == Place::Query {
-            percent_encode(text, &mut written)
+            percent_encode(text, &mut written);
         } else {
-            written.push_str(text)
+            written.push_str(text);
         }
         match self.parts.last_mut() {
             Some(Part::Text(last)) => *last = format!("{last}{written}").into(),
@@ -271,7 +271,7 @@ impl Template {
             Value::AllClaims(names) => object(ask.claims, names, out),
             Value::AllItems(names) => {
                 list(ask.items.iter().filter_map(|item| names.get(item)), ('[', ']'), out, |name, out| {
-                    out.push_str(name)
+                    out.push_str(name);
                 });
                 Ok(())
             }

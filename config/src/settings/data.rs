@@ -50,9 +50,9 @@ numbers! {
         /// Requests in work at once over all workers, then `exchange.overloaded`.
         in_flight_max => in_flight_max: usize = 4_096 in 1..=1_000_000, count;
         /// Bytes of a request head; above it 431. Below hyper's own bound of 64 KB, so that ours answers.
-        header_bytes_max => header_bytes_max: usize = 16_384 in 1_024..=49_152, count;
+        header_bytes_max => header_bytes_max: usize = 16_384 in 1_024..=24_576, count;
         /// Header fields of a request; above it 431.
-        headers_max => headers_max: usize = 64 in 8..=90, count;
+        headers_max => headers_max: usize = 64 in 16..=96, count;
         /// Bytes of a request target; above it 414.
         uri_bytes_max => uri_bytes_max: usize = 4_096 in 256..=16_384, count;
         /// Bytes of a request body; a batch of 100 verifications needs far less.
@@ -114,7 +114,7 @@ pub(crate) struct RawData {
 }
 
 /// More threads than any machine that this runs on has cores.
-const WORKERS: Bound = Bound { default: 0, least: 0, most: 1_024 };
+const WORKERS: Bound = Bound { default: 0, least: 0, most: 256 };
 
 impl Data {
     pub(crate) fn read(raw: RawData, document: &Document<'_>, faults: &mut Vec<Fault>) -> Option<Self> {

@@ -24,10 +24,12 @@ pub struct Ledger {
 numbers! {
     /// Sizes and times of the ledger; their keys stand in `[ledger]` itself.
     LedgerPace from RawLedgerPace {
-        /// Bytes of a write-ahead segment. Zero-filled ahead of use, so small ones start faster.
-        segment_bytes => segment_bytes: u64 = 67_108_864 in 1_048_576..=1_073_741_824, u64::from;
-        /// Longest wait for further records before a sync, microseconds: less than a sync itself takes.
-        commit_window_us => commit_window: Duration = 200 in 0..=10_000, Duration::from_micros;
+        /// Bytes of a write-ahead segment, rounded down to whole pages of 4 KiB. Zero-filled ahead of use, so small
+        /// ones start faster.
+        segment_bytes => segment_bytes: u64 = 67_108_864 in 1_048_576..=1_073_741_824, whole_pages;
+        /// Under load, least time from the beginning of one sync of the log to the next, microseconds. A lone
+        /// caller never waits for it.
+        commit_window_us => commit_window: Duration = 500 in 0..=10_000, Duration::from_micros;
         /// Records waiting to be durable; above it `ledger.unavailable` instead of growth.
         backlog_max => backlog_max: usize = 8_192 in 16..=1_000_000, count;
         /// Time between signed checkpoints, milliseconds: a receipt waits at most two seconds for one.
@@ -44,6 +46,11 @@ pub(crate) struct RawLedger {
     commit_window_us: Option<u64>,
     backlog_max: Option<u64>,
     checkpoint_interval_ms: Option<u64>,
+}
+
+/// The ledger takes whole pages only.
+fn whole_pages(bytes: u64) -> u64 {
+    bytes / 4096 * 4096
 }
 
 impl Ledger {

@@ -33,20 +33,12 @@ pub struct Subjects {
     pub key: SecretRef,
     /// The key itself.
     pub tag_key: TagKey,
-    /// Which key it is; recorded with every tag. A new key needs a new epoch. Default 1.
-    pub epoch: u16,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawSubjects {
     key: String,
-    #[serde(default = "first_epoch")]
-    epoch: u16,
-}
-
-fn first_epoch() -> u16 {
-    1
 }
 
 impl Subjects {
@@ -61,6 +53,6 @@ impl Subjects {
                 hint,
             ));
         }
-        Some(Self { key, tag_key: TagKey(bytes?), epoch: raw.epoch })
+        Some(Self { key, tag_key: TagKey(bytes?) })
     }
 }

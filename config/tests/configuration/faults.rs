@@ -72,6 +72,7 @@ fn misspelt_keys_are_told_with_the_nearest_known_one() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "rows of data")]
 fn wrong_words_and_types_are_told_without_their_values() {
     check(&[
         (
@@ -262,6 +263,7 @@ fn dangling_references_name_the_nearest_id() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "rows of data")]
 fn rules_of_the_catalogue_are_checked_at_their_place() {
     check(&[
         (

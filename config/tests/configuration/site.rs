@@ -53,7 +53,7 @@ impl Site {
             revoked_certs: Vec::new(),
             key_identifier_method: KeyIdMethod::Sha256,
         };
-        self.write("pki/ca.crl.pem", &list.signed_by(&issuer).unwrap().pem().unwrap());
+        self.write("pki/crl.pem", &list.signed_by(&issuer).unwrap().pem().unwrap());
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -15,7 +15,7 @@ pub mod identifiers;
 pub mod ids;
 pub mod items;
 pub mod mask;
-mod moment;
+pub mod moment;
 pub mod party;
 pub mod policy;
 pub mod refusal;

@@ -48,6 +48,19 @@ impl Moment {
     }
 }
 
+/// Writes a date or time of a departmental system as RFC 3339 in Asia/Shanghai; a day begins at midnight. `None` for
+/// a text that is neither.
+pub fn rfc3339(text: &str) -> Option<String> {
+    let moment = Moment::parse(text)?;
+    let time = moment.time.unwrap_or_else(Time::midnight);
+    Some(format!("{}T{:02}:{:02}:{:02}+08:00", moment.date, time.hour(), time.minute(), time.second()))
+}
+
+/// Whether the text is a date or a time.
+pub fn is_moment(text: &str) -> bool {
+    Moment::parse(text).is_some()
+}
+
 /// What is left to read.
 struct Rest<'t>(&'t str);
 

@@ -7,14 +7,13 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use sluice_domain::identifiers;
-use sluice_domain::{Asked, Code, Fact, Fault, ItemSet, Refusal, Resource};
+use sluice_domain::items::ITEMS_MAX;
+use sluice_domain::{Asked, Code, Fact, Fault, ItemSet, ItemType, Refusal, Resource};
 
 /// Most items of a batch (interface.md, verify).
 pub(crate) const BATCH_MAX: usize = 100;
 /// Records of an answer where the caller names no limit.
 const LIMIT_DEFAULT: u32 = 20;
-/// Highest `limit` a caller may write; rights lower it further.
-const LIMIT_MAX: u32 = 1000;
 
 /// Item position and value, in the order of the key set or as given.
 pub(crate) type Values = Vec<(usize, String)>;
@@ -59,10 +58,9 @@ impl VerifyAsk {
         let members = root(body)?;
         if members.iter().any(|(name, _)| name == "items") {
             let [(_, list)] = members.as_slice() else { return Err(schema(Fault::UnknownMember, "items")) };
-            let list: Vec<&RawValue> =
-                serde_json::from_str(list.get()).map_err(|_| schema(Fault::BatchSize, "items"))?;
+            let list: Vec<&RawValue> = serde_json::from_str(list.get()).map_err(|_| batch_size())?;
             if !(1..=BATCH_MAX).contains(&list.len()) {
-                return Err(schema(Fault::BatchSize, "items").with(Fact::Limit(BATCH_MAX as u64)));
+                return Err(batch_size());
             }
             let parse_one = |(at, raw): (usize, &&RawValue)| {
                 let members = object(raw, "items").map_err(|refusal| refusal.with(Fact::Position(at)))?;
@@ -129,6 +127,10 @@ fn schema(fault: Fault, member: &'static str) -> Refusal {
     Refusal::fault(Code::RequestSchema, fault).with(Fact::Member(member))
 }
 
+fn batch_size() -> Refusal {
+    schema(Fault::BatchSize, "items").with(Fact::Limit(BATCH_MAX as u64))
+}
+
 /// The members of an object, in order, each name once.
 struct Members<'m>(Vec<(Cow<'m, str>, &'m RawValue)>);
 
@@ -143,6 +145,10 @@ impl<'de: 'm, 'm> Deserialize<'de> for Members<'m> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
                 while let Some(Name(name)) = map.next_key()? {
+                    // No object of ours has more members than a resource may have items.
+                    if members.len() == ITEMS_MAX {
+                        return Err(serde::de::Error::custom("too many members"));
+                    }
                     members.push((name, map.next_value()?));
                 }
                 Ok(Members(members))
@@ -207,7 +213,7 @@ fn verify_item(members: &[(Cow<'_, str>, &RawValue)], resource: &Resource) -> Re
     Ok(VerifyItem { key, claims })
 }
 
-/// Values of one of the key sets, normalised and in item order.
+/// Values of one of the key sets, in item order.
 fn key_values(raw: &RawValue, resource: &Resource, member: &'static str) -> Result<Values, Refusal> {
     let mut values = item_values(raw, resource, member)?;
     values.sort_unstable_by_key(|(at, _)| *at);
@@ -215,16 +221,6 @@ fn key_values(raw: &RawValue, resource: &Resource, member: &'static str) -> Resu
     if !resource.key_sets.contains(&given) {
         let sets = resource.key_sets.iter().map(|set| resource.codes_of(set)).collect::<Vec<_>>().join(" | ");
         return Err(schema(Fault::KeySet, member).with(Fact::Choices(sets)));
-    }
-    for (at, value) in &mut values {
-        let semantic = resource.items.get(*at).and_then(|item| item.semantic);
-        let changed = match identifiers::normalise_key(semantic, value) {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(normal) => Some(normal),
-        };
-        if let Some(normal) = changed {
-            *value = normal;
-        }
     }
     Ok(values)
 }
@@ -242,7 +238,8 @@ fn claimed_values(raw: &RawValue, resource: &Resource) -> Result<Values, Refusal
     Ok(values)
 }
 
-/// Members that are items of the resource with texts of the right form.
+/// Members that are items of the resource with texts of the right form, normalised: the same person is always the
+/// same key, for the provider, the record and the limits.
 fn item_values(raw: &RawValue, resource: &Resource, member: &'static str) -> Result<Values, Refusal> {
     let members = object(raw, member)?;
     let mut values = Vec::with_capacity(members.len());
@@ -250,13 +247,19 @@ fn item_values(raw: &RawValue, resource: &Resource, member: &'static str) -> Res
         let (at, item) = resource.item(&name).ok_or_else(|| schema(Fault::UnknownItem, member))?;
         let place = |fault| schema(fault, member).with(Fact::Items(item.code.to_string()));
         let value: String = serde_json::from_str(raw.get()).map_err(|_| place(Fault::NotText))?;
-        let normal = identifiers::normalise_key(item.semantic, &value);
+        if value.chars().any(char::is_control) {
+            return Err(place(Fault::ValueForm));
+        }
+        // White space means something in a time, and nothing anywhere else.
+        let is_date = matches!(item.kind, ItemType::D | ItemType::T);
+        let normal =
+            if is_date { Cow::Borrowed(value.as_str()) } else { identifiers::normalise_key(item.semantic, &value) };
         if !identifiers::has_valid_form(item.semantic, item.kind, item.length, &normal) {
             let has_check_digit =
                 matches!(item.semantic, Some(sluice_domain::Semantic::CnId18 | sluice_domain::Semantic::Uscc));
             return Err(place(if has_check_digit { Fault::CheckDigit } else { Fault::ValueForm }));
         }
-        values.push((at, value));
+        values.push((at, normal.into_owned()));
     }
     Ok(values)
 }
@@ -280,11 +283,11 @@ fn fields(raw: &RawValue, resource: &Resource) -> Result<Option<ItemSet>, Refusa
 }
 
 fn limit(raw: &RawValue) -> Result<u32, Refusal> {
-    let limit: Option<u32> = serde_json::from_str(raw.get()).map_err(|_| schema(Fault::LimitRange, "limit"))?;
+    let limit: Option<u32> = serde_json::from_str(raw.get())
+        .map_err(|_| schema(Fault::LimitRange, "limit").with(Fact::Limit(u32::MAX.into())))?;
     match limit {
-        None => Ok(LIMIT_DEFAULT),
-        Some(limit @ 1..=LIMIT_MAX) => Ok(limit),
-        Some(_) => Err(schema(Fault::LimitRange, "limit").with(Fact::Limit(LIMIT_MAX.into()))),
+        Some(0) => Err(schema(Fault::LimitRange, "limit").with(Fact::Limit(u32::MAX.into()))),
+        limit => Ok(limit.unwrap_or(LIMIT_DEFAULT)),
     }
 }
 

@@ -17,7 +17,8 @@ const UNREADABLE: &str = "\u{fffd}";
 pub(crate) struct Facts<'f> {
     pub(crate) purpose: Option<&'f str>,
     pub(crate) handler: Option<&'f str>,
-    pub(crate) matter: Result<Option<&'f str>, Fault>,
+    /// Decoded case number.
+    pub(crate) matter: Result<Option<String>, Fault>,
 }
 
 impl Visit<'_> {
@@ -26,8 +27,8 @@ impl Visit<'_> {
         let text = |name| self.header(name).map(|value| value.unwrap_or(UNREADABLE));
         let matter = match self.header(MATTER) {
             None => Ok(None),
-            Some(Ok(text)) if is_matter(text) => Ok(Some(text)),
-            Some(_) => Err(Fault::MatterForm),
+            Some(Ok(text)) => decoded_matter(text).map(Some).ok_or(Fault::MatterForm),
+            Some(Err(())) => Err(Fault::MatterForm),
         };
         Facts { purpose: text(PURPOSE), handler: text(HANDLER), matter }
     }
@@ -46,7 +47,7 @@ impl Visit<'_> {
         let handler =
             facts.handler.filter(|handler| party.is_some_and(|party| policy.handler_state(party, handler).is_some()));
         let purpose = facts.purpose.filter(|purpose| policy.purpose_by_code(purpose).is_some());
-        let matter = facts.matter.ok().flatten().map(|matter| self.worker.tagger(self.today()).matter(matter));
+        let matter = facts.matter.ok().flatten().map(|matter| self.worker.tagger(self.today()).matter(&matter));
         Entry {
             view: &self.view,
             peer: self.peer,
@@ -75,10 +76,11 @@ impl Visit<'_> {
     }
 }
 
-/// 1–64 characters: printable ASCII, or UTF-8 percent-encoded.
-fn is_matter(text: &str) -> bool {
+/// The case number behind 1–64 characters of printable ASCII or percent-encoded UTF-8; one number however it was
+/// encoded, so that a search by matter finds every access.
+fn decoded_matter(text: &str) -> Option<String> {
     if !text.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) || text.trim() != text {
-        return false;
+        return None;
     }
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -88,21 +90,20 @@ fn is_matter(text: &str) -> bool {
             rest = after;
             continue;
         }
-        let Some((digits, after)) = after.split_at_checked(2) else { return false };
-        let Some(decoded) = std::str::from_utf8(digits).ok().and_then(|digits| u8::from_str_radix(digits, 16).ok())
-        else {
-            return false;
-        };
-        bytes.push(decoded);
+        let (digits, after) = after.split_at_checked(2)?;
+        let digits =
+            std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        bytes.push(u8::from_str_radix(digits?, 16).ok()?);
         rest = after;
     }
-    std::str::from_utf8(&bytes)
-        .is_ok_and(|text| (1..=MATTER_CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control))
+    let decoded = String::from_utf8(bytes).ok()?;
+    let is_short = (1..=MATTER_CHARS_MAX).contains(&decoded.chars().count());
+    (is_short && !decoded.chars().any(char::is_control)).then_some(decoded)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_matter;
+    use super::decoded_matter;
 
     #[test]
     fn case_numbers_are_printable_and_short() {
@@ -122,7 +123,9 @@ mod tests {
             (&"x".repeat(65), false),
             (&"%E5%8F%97".repeat(64), true),
         ] {
-            assert_eq!(is_matter(text), expected, "{text}");
+            assert_eq!(decoded_matter(text).is_some(), expected, "{text}");
         }
+        assert_eq!(decoded_matter("%41-1"), decoded_matter("A-1"));
+        assert_eq!(decoded_matter("%E5%8f%97"), decoded_matter("%e5%8F%97"));
     }
 }

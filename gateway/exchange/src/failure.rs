@@ -54,7 +54,10 @@ impl Visit<'_> {
     /// What a provider's fault means for the caller; the provider's own words never get this far.
     pub(crate) fn unanswered(&self, resource: &Resource, fault: ProviderFault, opened: Opened, run: Run) -> Failure {
         let policy = &self.view.snapshot.policy;
-        tracing::warn!(request_id = %self.request_id, resource = %resource.code, %fault, "a provider gave no usable answer");
+        // While a circuit is open every call ends here: the failures that opened it were told.
+        if !matches!(fault, ProviderFault::CircuitOpen { .. } | ProviderFault::Busy { .. }) {
+            tracing::warn!(request_id = %self.request_id, resource = %resource.code, %fault, "a provider gave no usable answer");
+        }
         let provider = policy.party(resource.provider).map(|party| party.name.clone()).unwrap_or_default();
         let refusal = match fault {
             ProviderFault::Unreachable => Refusal::new(Code::ProviderUnreachable),

@@ -70,6 +70,9 @@ impl DayCount {
         let mut packed = self.0.load(Ordering::Relaxed);
         loop {
             let (day, count) = Self::unpack(packed);
+            // A call that began before midnight counts for the new day once that has begun: turning the
+            // counter back would forget what the new day has used.
+            let today = today.max(day);
             let used = if day == today { count } else { 0 };
             let Some(after) = used.checked_add(units).filter(|after| *after <= limit) else {
                 return Err(limit.saturating_sub(used));
@@ -117,31 +120,33 @@ impl Counter {
         let today = Day::at(now_s);
         let reset_s = u32::try_from(today.end_unix_s() - now_s).unwrap_or(1).max(1);
         let mut standing = Standing::default();
+        if let (Some(rate), Some(units)) = (&self.rate, NonZeroU32::new(units)) {
+            let (size, taken) = (rate.per_second.get(), rate.take(units));
+            standing.second = Some((size, taken.unwrap_or(0)));
+            if let Err(wait_s) = taken {
+                let refusal =
+                    Refusal::new(Code::LimitRate).with(Fact::Limit(size.into())).with(Fact::RetryAfterS(wait_s));
+                return Err(Box::new(Exceeded { refusal, standing }));
+            }
+        }
         match self.day.take(today, units, limits.per_day) {
-            Ok(left) => standing.day = limits.per_day.map(|limit| (limit, left, reset_s)),
+            Ok(left) => {
+                standing.day = limits.per_day.map(|limit| (limit, left, reset_s));
+                Ok(standing)
+            }
             Err(left) => {
                 let limit = limits.per_day.unwrap_or_default();
                 standing.day = Some((limit, left, reset_s));
                 let refusal =
                     Refusal::new(Code::LimitQuota).with(Fact::Limit(limit.into())).with(Fact::RetryAfterS(reset_s));
-                return Err(Box::new(Exceeded { refusal, standing }));
-            }
-        }
-        let (Some(rate), Some(units)) = (&self.rate, NonZeroU32::new(units)) else { return Ok(standing) };
-        match rate.take(units) {
-            Ok(left) => {
-                standing.second = Some((rate.per_second.get(), left));
-                Ok(standing)
-            }
-            Err(wait_s) => {
-                self.day.give_back(today, units.get());
-                standing.second = Some((rate.per_second.get(), 0));
-                let refusal = Refusal::new(Code::LimitRate)
-                    .with(Fact::Limit(rate.per_second.get().into()))
-                    .with(Fact::RetryAfterS(wait_s));
                 Err(Box::new(Exceeded { refusal, standing }))
             }
         }
+    }
+
+    /// Gives a day's calls back that were not served because their record could not be made durable.
+    pub(crate) fn give_back(&self, units: u32, now_s: i64) {
+        self.day.give_back(Day::at(now_s), units);
     }
 }
 
@@ -248,12 +253,26 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_rate_gives_the_day_back() {
-        let limits = limits(Some(2), Some(100));
+    fn a_refused_rate_spends_nothing_of_the_day_and_is_told_first() {
+        let limits = limits(Some(2), Some(2));
         let counter = counter(&limits);
         assert!(counter.take(&limits, 2, NOON_S).is_ok());
         assert_eq!(code(counter.take(&limits, 1, NOON_S)), Err(Code::LimitRate));
         assert_eq!(DayCount::unpack(counter.day.0.load(Ordering::Relaxed)).1, 2);
+    }
+
+    #[test]
+    fn a_call_that_straddles_midnight_does_not_reset_the_new_day() {
+        let limits = limits(None, Some(3));
+        let counter = counter(&limits);
+        let midnight_s = Day::at(NOON_S).end_unix_s();
+        for _ in 0..3 {
+            assert!(counter.take(&limits, 1, midnight_s).is_ok());
+        }
+        assert_eq!(code(counter.take(&limits, 1, midnight_s - 1)), Err(Code::LimitQuota));
+        assert_eq!(code(counter.take(&limits, 1, midnight_s)), Err(Code::LimitQuota));
+        counter.give_back(1, midnight_s);
+        assert!(counter.take(&limits, 1, midnight_s).is_ok());
     }
 
     #[test]

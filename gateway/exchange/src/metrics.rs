@@ -167,13 +167,6 @@ fn transport(page: &mut Page, workers: &[Transport]) {
         (&LATENCY_BOUNDS_US, &counts),
         sum_us,
     );
-    let (counts, sum_us) = histogram(|worker| &worker.upstream_connect);
-    page.histogram(
-        "sluice_upstream_connect_duration_seconds",
-        "Connections made to providers.",
-        (&LATENCY_BOUNDS_US, &counts),
-        sum_us,
-    );
     page.single(("sluice_task_panics_total", "counter"), "Tasks that panicked.", sum(|worker| worker.task_panics));
 }
 

@@ -21,10 +21,11 @@ impl Visit<'_> {
     pub(crate) async fn query(&self, admitted: &Admitted<'_>) -> Result<Response<Reply>, Failure> {
         let Admitted { admission, resource, .. } = admitted;
         let ask = QueryAsk::parse(&admitted.body, resource)?;
+        let subjects = self.subjects(resource, ask.filter.iter());
+        self.named.replace(subjects.clone());
         let permit = authorize(&self.view.snapshot.policy, admission, &ask.asked())?;
         let page = self.page(&permit, resource, &ask)?;
         let standing = self.limit(&permit, 1)?;
-        let subjects = self.subjects(resource, ask.filter.iter());
         let (opening, mut run) = self.record(admitted, &permit, (standing, 1), &subjects)?;
         let access = opening.key();
         let called = clock::now();
@@ -32,7 +33,7 @@ impl Visit<'_> {
             let fetched = self.fetch(&permit, resource, &ask, page).await;
             (fetched, clock::now().saturating_duration_since(called))
         };
-        let (opened, (fetched, upstream)) = tokio::join!(opening.durable(self.deadline()), fetching);
+        let (opened, (fetched, upstream)) = tokio::join!(opening.durable(self.record_deadline()), fetching);
         run.on_end.upstream = upstream;
         let Ok(opened) = opened else { return Err(Failure::Ledger(Some(Box::new(run.on_end)))) };
         let key = KeyMatch::new(resource, &ask.filter);
@@ -62,7 +63,7 @@ impl Visit<'_> {
             return Ok(());
         }
         let epoch = self.worker.tagger(self.today()).epoch();
-        self.worker.recorder().found(access, &found, epoch, self.deadline()).await
+        self.worker.recorder().found(access, &found, epoch, self.record_deadline()).await
     }
 
     async fn fetch(

@@ -49,8 +49,8 @@ pub(crate) struct Entry<'e> {
 pub(crate) enum Verdict<'v> {
     /// Permitted; the people it concerns.
     Permit { permit: &'v Permit, subjects: &'v [Tag], is_selection: bool },
-    /// Refused.
-    Deny(Code),
+    /// Refused; the people it names, where the body was read.
+    Deny { code: Code, subjects: &'v [Tag] },
 }
 
 /// Appends records for one worker; clones share its queue.
@@ -138,8 +138,7 @@ impl Recorder {
     /// When the ledger takes no records: the call is refused before any provider hears of it.
     pub(crate) fn open(&self, entry: &Entry<'_>, verdict: &Verdict<'_>, epoch: u16) -> Result<Opening, Closed> {
         let tags = match verdict {
-            Verdict::Permit { subjects, .. } => tags_of(subjects),
-            Verdict::Deny(_) => Vec::new(),
+            Verdict::Permit { subjects, .. } | Verdict::Deny { subjects, .. } => tags_of(subjects),
         };
         let (inline, further) = tags.split_at(tags.len().min(SUBJECTS_INLINE_MAX));
         let total = u32::try_from(tags.len()).unwrap_or(u32::MAX);
@@ -221,7 +220,7 @@ impl Recorder {
         let resource_version = resource.map_or("", |resource| decimal(&mut version, resource.version));
         let permit = match verdict {
             Verdict::Permit { permit, .. } => Some(*permit),
-            Verdict::Deny(_) => None,
+            Verdict::Deny { .. } => None,
         };
         let empty = sluice_domain::ItemSet::EMPTY;
         let fields = permit.map_or(&empty, |permit| permit.fields());
@@ -256,7 +255,7 @@ impl Recorder {
             policy_revision: policy.revision(),
             snapshot_revision: policy.revision(),
             decision: if permit.is_some() { Decision::Permit } else { Decision::Deny },
-            code: if let Verdict::Deny(code) = verdict { code.as_str() } else { "" },
+            code: if let Verdict::Deny { code, .. } = verdict { code.as_str() } else { "" },
             request_digest: None,
             disclosed: disclosed.get(..disclosed_len).unwrap_or_default(),
             masked: masked.get(..masked_len).unwrap_or_default(),

@@ -9,9 +9,10 @@ use http::{Response, StatusCode, header};
 use hyper::body::Incoming;
 use sluice_contract::Ask;
 use sluice_domain::decision::admit;
+use sluice_domain::moment;
 use sluice_domain::subject::SubjectType;
 use sluice_domain::{Admission, Caller, Code, Fault, ItemSet, Mode, Permit, Question, Refusal, Resource};
-use sluice_transport::body;
+use sluice_transport::{body, clock};
 
 use crate::disclose::{self, Body, Opened};
 use crate::failure::{Failure, Run, Unanswered};
@@ -40,10 +41,12 @@ impl Visit<'_> {
         template: &'static str,
         body: Incoming,
     ) -> Response<Reply> {
-        let failure = match self.exchange(code, (template, mode), body).await {
+        let mut body = Some(body);
+        let failure = match self.exchange(code, (template, mode), &mut body).await {
             Ok(response) => return response,
             Err(failure) => failure,
         };
+        self.pass_over(body).await;
         match failure {
             Failure::Refused(refusal, standing) => {
                 let Some(system) = self.system else { return self.refuse(template, None, refusal).await };
@@ -68,7 +71,7 @@ impl Visit<'_> {
         &self,
         code: &str,
         call: (&'static str, Mode),
-        body: Incoming,
+        body: &mut Option<Incoming>,
     ) -> Result<Response<Reply>, Failure> {
         let policy = &self.view.snapshot.policy;
         let caller = self.identify()?;
@@ -78,7 +81,7 @@ impl Visit<'_> {
             stale: self.view.snapshot.is_stale(self.now_s),
             purpose: facts.purpose,
             handler: facts.handler,
-            matter: facts.matter.map(|matter| matter.is_some()),
+            matter: facts.matter.as_ref().map(Option::is_some).map_err(|fault| *fault),
             resource: code,
             mode: call.1,
             today: self.today(),
@@ -86,6 +89,7 @@ impl Visit<'_> {
         let admission = admit(policy, &question)?;
         let resource = policy.resource(admission.resource()).ok_or(Code::ResourceNotFound)?;
         let body = self.read_json(body).await?;
+        self.begun.set(clock::now());
         let admitted = Admitted { caller, admission, resource, body, call };
         match call.1 {
             Mode::Verify => self.verify(&admitted).await,
@@ -94,7 +98,7 @@ impl Visit<'_> {
     }
 
     /// The body, if it is JSON and not too long.
-    async fn read_json(&self, body: Incoming) -> Result<Bytes, Refusal> {
+    async fn read_json(&self, body: &mut Option<Incoming>) -> Result<Bytes, Refusal> {
         let content_type = self.head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if !content_type.is_some_and(is_json) {
             return Err(Code::RequestMediaType.into());
@@ -102,7 +106,7 @@ impl Visit<'_> {
         if self.head.headers.contains_key(header::CONTENT_ENCODING) {
             return Err(Refusal::fault(Code::RequestMediaType, Fault::BodyEncoding));
         }
-        self.read(body).await
+        self.read(body.take().ok_or(Code::ExchangeInternal)?).await
     }
 
     /// The body, within its bounds.
@@ -149,7 +153,11 @@ impl Visit<'_> {
         let is_selection = permit.grant().is_none() && self.is_first_use(permit);
         let verdict = Verdict::Permit { permit, subjects, is_selection };
         let epoch = self.worker.tagger(self.today()).epoch();
-        let opening = self.worker.recorder().open(&entry, &verdict, epoch).map_err(|_| Failure::Ledger(None))?;
+        let opening = self.worker.recorder().open(&entry, &verdict, epoch).map_err(|_| {
+            // Nothing was served, so nothing was used: an outage must not lock a department out for the day.
+            self.view.counter(permit, &self.worker.shared.limiters).give_back(units, self.now_s);
+            Failure::Ledger(None)
+        })?;
         let on_end = self.on_end(admitted.call.0, Some(opening.key()));
         Ok((opening, Run { standing, on_end }))
     }
@@ -206,14 +214,11 @@ impl Visit<'_> {
     /// When the data of an answer was true: what the provider says, else the catalogue, else now.
     pub(crate) fn as_of(&self, resource: &Resource, provider: Option<&str>) -> String {
         let today = self.today();
-        match provider.or(resource.as_of.as_deref()) {
-            Some(date) if date.len() == 10 => format!("{date}T00:00:00+08:00"),
-            Some(moment) => moment.to_owned(),
-            None => {
-                let seconds = self.now_s - today.start_unix_s();
-                format!("{today}T{:02}:{:02}:{:02}+08:00", seconds / 3600, seconds / 60 % 60, seconds % 60)
-            }
-        }
+        let told = provider.map(str::to_owned).or_else(|| moment::rfc3339(resource.as_of.as_deref()?));
+        told.unwrap_or_else(|| {
+            let seconds = self.now_s - today.start_unix_s();
+            format!("{today}T{:02}:{:02}:{:02}+08:00", seconds / 3600, seconds / 60 % 60, seconds % 60)
+        })
     }
 }
 

@@ -19,11 +19,11 @@ impl Visit<'_> {
     pub(crate) async fn verify(&self, admitted: &Admitted<'_>) -> Result<Response<Reply>, Failure> {
         let Admitted { admission, resource, .. } = admitted;
         let ask = VerifyAsk::parse(&admitted.body, resource)?;
+        let subjects = self.subjects(resource, ask.items.iter().flat_map(|item| item.key.iter().chain(&item.claims)));
+        self.named.replace(subjects.clone());
         let permit = authorize(&self.view.snapshot.policy, admission, &ask.asked())?;
         let units = u32::try_from(ask.items.len()).unwrap_or(u32::MAX);
         let standing = self.limit(&permit, units)?;
-        let named = ask.items.iter().flat_map(|item| item.key.iter().chain(&item.claims));
-        let subjects = self.subjects(resource, named);
         let (opening, mut run) = self.record(admitted, &permit, (standing, units), &subjects)?;
         // Verification changes nothing at the provider, so the disk and the provider work at once.
         let called = clock::now();
@@ -31,7 +31,7 @@ impl Visit<'_> {
             let judged = self.judge_all(&permit, resource, &ask.items).await;
             (judged, clock::now().saturating_duration_since(called))
         };
-        let (opened, (judged, upstream)) = tokio::join!(opening.durable(self.deadline()), judging);
+        let (opened, (judged, upstream)) = tokio::join!(opening.durable(self.record_deadline()), judging);
         run.on_end.upstream = upstream;
         let Ok(opened) = opened else { return Err(Failure::Ledger(Some(Box::new(run.on_end)))) };
         let judged = match judged {
@@ -67,7 +67,7 @@ impl Visit<'_> {
         let ask = Ask { claims: &claims, items, ..self.ask(resource, &key, &request_id) };
         match binding.comparison() {
             Comparison::ByProvider => {
-                let judged: Judged = adapter.compare(permit, &ask).await?.into();
+                let judged = Judged::try_from(adapter.compare(permit, &ask).await?)?;
                 if judged.found && judged.verdicts.len() != item.claims.len() {
                     return Err(BadAnswer::ItemMissing.into());
                 }

@@ -1,17 +1,19 @@
 //! One request from its head to its answer: what is known of it, which service it names, and how a
 //! refusal leaves.
 
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response, StatusCode, header, request};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header, request};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use sluice_domain::texts::Lang;
 use sluice_domain::{Code, Day, Mode, PartyIx, Refusal, SystemIx};
 use sluice_ledger::{Durable, RequestKey};
-use sluice_transport::{Peer, clock, problem};
+use sluice_transport::{BodyLimits, Peer, body, clock, problem};
 use uuid::Uuid;
 
 use crate::limit::Standing;
@@ -20,7 +22,14 @@ use crate::record::{Entry, Verdict};
 use crate::respond::{self, Reply};
 use crate::route::{self, Route};
 use crate::snapshot::View;
+use crate::subjects::Tag;
 use crate::worker::Worker;
+
+/// How long a record may take to reach the disk when nothing else is left to wait for.
+const RECORD_WAIT: Duration = Duration::from_secs(2);
+/// What is read of a body that nobody wants.
+const UNREAD: BodyLimits =
+    BodyLimits { bytes_max: 64 * 1024, total: Duration::from_secs(1), idle: Duration::from_secs(1), rate_min: 1024 };
 
 /// A request being answered.
 pub(crate) struct Visit<'v> {
@@ -30,6 +39,12 @@ pub(crate) struct Visit<'v> {
     pub(crate) peer: &'v Peer,
     pub(crate) request_id: Uuid,
     pub(crate) started: Instant,
+    /// When work on the request began: its body was there.
+    pub(crate) begun: Cell<Instant>,
+    /// People whom the request names, once that is known: a refusal is recorded with them.
+    pub(crate) named: RefCell<Vec<Tag>>,
+    /// Whether the connection cannot go on after this answer.
+    closes: Cell<bool>,
     pub(crate) now_s: i64,
     /// The registered system that the certificate stands for.
     pub(crate) system: Option<SystemIx>,
@@ -48,13 +63,17 @@ impl<'v> Visit<'v> {
     pub(crate) fn begin(worker: &'v Rc<Worker>, head: &'v request::Parts, peer: &'v Peer) -> Self {
         let view = worker.view();
         let system = view.snapshot.policy.system_by_fingerprint(&peer.fingerprint);
+        let started = clock::now();
         Self {
             worker,
             view,
             head,
             peer,
             request_id: worker.next_request_id(),
-            started: clock::now(),
+            started,
+            begun: Cell::new(started),
+            named: RefCell::default(),
+            closes: Cell::new(false),
             now_s: clock::now_unix_s(),
             system,
         }
@@ -64,9 +83,22 @@ impl<'v> Visit<'v> {
         Day::at(self.now_s)
     }
 
-    /// When the whole request must have been answered.
+    /// When the provider must have answered; the body has a bound of its own before that.
     pub(crate) fn deadline(&self) -> Instant {
-        self.started + self.worker.shared.settings.request_max
+        self.begun.get() + self.worker.shared.settings.request_max
+    }
+
+    /// When a record must be on disk. A provider that took all the time leaves the disk its own.
+    pub(crate) fn record_deadline(&self) -> Instant {
+        self.deadline().max(clock::now() + RECORD_WAIT)
+    }
+
+    /// Reads what is left of the body of a refused request, within bounds: a caller that sends it after the head
+    /// would otherwise lose its connection, and the next request on it, without a word.
+    pub(crate) async fn pass_over(&self, body: Option<Incoming>) {
+        if let Some(body) = body.filter(|body| !body.is_end_stream()) {
+            self.closes.set(body::read(body, &UNREAD).await.is_err());
+        }
     }
 
     pub(crate) fn party(&self) -> Option<PartyIx> {
@@ -93,6 +125,7 @@ impl<'v> Visit<'v> {
         let matched = route::find(&self.head.method, self.head.uri.path());
         let template = matched.route.as_ref().map_or("", Route::template);
         if self.worker.shared.is_closing.load(Ordering::Relaxed) {
+            self.pass_over(Some(body)).await;
             return self.refuse(template, matched.resource_call(), Code::ExchangeDraining.into()).await;
         }
         if let Some(refusal) = matched.refusal {
@@ -100,6 +133,7 @@ impl<'v> Visit<'v> {
                 Some(Route::Service { code, mode }) => Some((code, mode)),
                 _ => None,
             };
+            self.pass_over(Some(body)).await;
             return self.refuse(template, call, refusal).await;
         }
         match matched.route {
@@ -152,9 +186,12 @@ impl<'v> Visit<'v> {
             self.worker.summaries.note(refusal.code, &self.peer.fingerprint);
             return self.refused(template, &beyond, &Beside { durable: None, standing });
         }
-        let opening = self.worker.recorder().open(entry, &Verdict::Deny(refusal.code), 0);
+        let epoch = self.worker.tagger(self.today()).epoch();
+        let subjects = self.named.take();
+        let verdict = Verdict::Deny { code: refusal.code, subjects: &subjects };
+        let opening = self.worker.recorder().open(entry, &verdict, epoch);
         let opened = match opening {
-            Ok(opening) => opening.durable(self.deadline()).await,
+            Ok(opening) => opening.durable(self.record_deadline()).await,
             Err(closed) => Err(closed),
         };
         match opened {
@@ -181,6 +218,9 @@ impl<'v> Visit<'v> {
             respond::limits(&mut headers, standing);
         }
         let document = problem::document(refusal, lang, &self.request_id);
+        if self.closes.get() && self.head.version < Version::HTTP_2 {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         on_end.status = status.as_u16();
         on_end.code = refusal.code.as_str();
         on_end.bytes = document.len() as u64;

@@ -104,7 +104,7 @@ impl Drop for Caller<'_> {
     }
 }
 
-/// Request ids: UUIDv7 whose random part is drawn once per worker and counted on from there. Ids need
+/// Request ids: `UUIDv7` whose random part is drawn once per worker and counted on from there. Ids need
 /// to be unique, not secret, and a system call per request for randomness is dear.
 struct RequestIds {
     worker: [u8; 2],

@@ -134,6 +134,16 @@ pub(crate) fn read_start(file: &dyn StorageFile) -> io::Result<SegmentStart> {
 /// Creates a spare: really written zeros, because unwritten extents would cost a journal commit per batch.
 /// Its name and its zeros are durable when this returns.
 pub(crate) fn create_spare(storage: &dyn Storage, number: u32, segment_bytes: u64) -> io::Result<()> {
+    let temporary = format!("{}.tmp", path(number));
+    write_spare(storage, number, segment_bytes).inspect_err(|_| {
+        // On a full disk the half-made spare would take the space that checkpoints need.
+        if let Err(error) = storage.remove(&temporary) {
+            tracing::warn!(%error, "a half-made spare segment was not removed");
+        }
+    })
+}
+
+fn write_spare(storage: &dyn Storage, number: u32, segment_bytes: u64) -> io::Result<()> {
     let file = storage.create(&format!("{}.tmp", path(number)))?;
     let zeros = vec![0; ZERO_BYTES.min(usize::try_from(segment_bytes).unwrap_or(ZERO_BYTES))];
     let mut offset = 0;

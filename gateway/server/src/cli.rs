@@ -16,7 +16,7 @@ const REASON_HELP: &str = "Why it is revoked: unspecified, key_compromise, affil
 
 /// Sluice (数闸): the gateway through which departments of a city share data.
 #[derive(Debug, Parser)]
-#[command(version, disable_help_subcommand = true)]
+#[command(name = "sluice", version, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

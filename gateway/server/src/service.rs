@@ -95,7 +95,7 @@ async fn ended(signals: &mut Signals, ends_at_hang_up: bool) {
             Wish::Drain | Wish::StopNow => return,
             Wish::HangUp if ends_at_hang_up => return,
             Wish::HangUp => {
-                tracing::warn!("SIGHUP: this version reads its files at the start only; nothing was changed")
+                tracing::warn!("SIGHUP: this version reads its files at the start only; nothing was changed");
             }
         }
     }

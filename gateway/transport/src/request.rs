@@ -1,9 +1,13 @@
 //! One request: counted, checked against the edge rules, handed to the service.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
@@ -26,21 +30,57 @@ pub(crate) struct Flight {
     in_flight: Rc<InFlight>,
 }
 
-/// Requests in flight on one worker.
-pub(crate) struct InFlight(pub(crate) std::sync::Arc<WorkerMetrics>);
+/// Requests in flight on one worker, in all and by client certificate.
+pub(crate) struct InFlight {
+    metrics: Arc<WorkerMetrics>,
+    by_peer: RefCell<HashMap<[u8; 32], usize, RandomState>>,
+}
+
+/// One client may hold this part of a worker's requests, so that a slow or hostile one cannot shut out the others.
+const PEER_PART: usize = 8;
+/// And at least so many, however small the worker's maximum is.
+const PEER_MIN: usize = 32;
+
+impl InFlight {
+    pub(crate) fn new(metrics: Arc<WorkerMetrics>) -> Self {
+        Self { metrics, by_peer: RefCell::default() }
+    }
+
+    fn enter(&self, fingerprint: &[u8; 32]) {
+        self.metrics.requests.add(1);
+        self.metrics.in_flight.add(1);
+        *self.by_peer.borrow_mut().entry(*fingerprint).or_default() += 1;
+    }
+
+    fn leave(&self, fingerprint: &[u8; 32]) {
+        self.metrics.in_flight.sub(1);
+        let mut by_peer = self.by_peer.borrow_mut();
+        if let Some(count) = by_peer.get_mut(fingerprint) {
+            *count -= 1;
+            // Clients without a request are forgotten: the map is bounded by the requests in flight.
+            if *count == 0 {
+                by_peer.remove(fingerprint);
+            }
+        }
+    }
+
+    fn is_full(&self, fingerprint: &[u8; 32], max: usize) -> bool {
+        let of_peer = self.by_peer.borrow().get(fingerprint).copied().unwrap_or_default();
+        self.metrics.in_flight.get() > max as u64 || of_peer > (max / PEER_PART).max(PEER_MIN)
+    }
+}
 
 impl Flight {
     fn begin(conn: &Rc<Conn>, in_flight: &Rc<InFlight>) -> Self {
         conn.begin_request();
-        in_flight.0.requests.add(1);
-        in_flight.0.in_flight.add(1);
+        in_flight.enter(&conn.peer.fingerprint);
         Self { conn: Rc::clone(conn), in_flight: Rc::clone(in_flight) }
     }
 }
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.in_flight.0.in_flight.sub(1);
+        self.in_flight.leave(&self.conn.peer.fingerprint);
         self.conn.end_request();
     }
 }
@@ -91,7 +131,7 @@ fn admit<S: Service>(worker: &Worker<S>, conn: &Conn, request: &Request<Incoming
         sni: conn.peer.sni.as_deref(),
     };
     edge::check(&head, &worker.rules)?;
-    if worker.metrics.in_flight.get() > worker.limits.in_flight_max as u64 {
+    if worker.in_flight.is_full(&conn.peer.fingerprint, worker.limits.in_flight_max) {
         return Err(Refusal::new(Code::ExchangeOverloaded).with(Fact::RetryAfterS(OVERLOADED_RETRY_S)));
     }
     Ok(())

@@ -83,7 +83,7 @@ impl<S: Service> Worker<S> {
         Rc::new(Self {
             service: Rc::new(service),
             rules: shared.rules.clone(),
-            in_flight: Rc::new(InFlight(Arc::clone(&context.metrics))),
+            in_flight: Rc::new(InFlight::new(Arc::clone(&context.metrics))),
             tls: shared.tls.clone(),
             phase: context.phase,
             tracker: context.tracker,

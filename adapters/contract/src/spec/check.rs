@@ -182,7 +182,7 @@ impl RestSpec {
         let is_https = self.base_url.to_ascii_lowercase().starts_with("https:");
         match &self.tls {
             Some(_) if !is_https => {
-                faults.push(SpecFault::new("tls", "only an https address has TLS").example("base_url = \"https://…\""))
+                faults.push(SpecFault::new("tls", "only an https address has TLS").example("base_url = \"https://…\""));
             }
             None if is_https => {
                 faults.push(

@@ -111,8 +111,8 @@ pub(super) const SCHEMA: Row = Row {
         "The request<, at {member},> does not fit the interface< (items: {items})>.",
     ],
     next_step: [
-        "对照资源条目的 items 与 key_sets 改正请求;接口说明见该资源的 openapi.json。",
-        "Mend the request by items and key_sets of the resource's entry; its openapi.json describes the call.",
+        "对照资源条目的 items 与 key_sets 改正请求;条目见 GET /v1/resources/资源代码 的应答。",
+        "Mend the request by items and key_sets of the resource's entry (GET /v1/resources/CODE).",
     ],
     basis: None,
 };

@@ -45,11 +45,11 @@ pub(super) const LIMIT_REFUSALS: Row = Row {
 pub(super) const UNREACHABLE: Row = Row {
     title: ["提供部门的系统无法连接", "The provider cannot be reached"],
     detail: [
-        "平台无法连接<{provider}>提供部门的业务系统,未取得任何数据。",
+        "平台无法连接提供部门<({provider})>的业务系统,未取得任何数据。",
         "The exchange could not connect to the system of the provider<, {provider}>; no data was obtained.",
     ],
     next_step: [
-        "<{retry} 秒后>稍后重试;持续失败的,联系<{provider}>提供部门的值班人员并告知 request_id。",
+        "<{retry} 秒后>稍后重试;持续失败的,联系提供部门<({provider})>的值班人员并告知 request_id。",
         "Try again later<, in {retry} s at the earliest>; if it lasts, tell the provider's duty contact< at {provider}> the request_id.",
     ],
     basis: Some(&D22_1),
@@ -62,7 +62,7 @@ pub(super) const BAD_ANSWER: Row = Row {
         "The answer of the provider's system< ({provider})> lacks items, has wrong types or does not fit the filter; the exchange passed none of it on.",
     ],
     next_step: [
-        "原样重试无效。请把 request_id 告知<{provider}>提供部门,由其对照目录和对接文档修正接口。",
+        "原样重试无效。请把 request_id 告知提供部门<({provider})>,由其对照目录和对接文档修正接口。",
         "Repeating the call does not help. Tell the provider< ({provider})> the request_id; its interface has to be mended against catalogue and binding.",
     ],
     basis: Some(&D22_1),
@@ -75,7 +75,7 @@ pub(super) const TIMEOUT: Row = Row {
         "The provider's system< ({provider})> did not answer within its time limit< of {limit} ms>; no data was obtained.",
     ],
     next_step: [
-        "<{retry} 秒后>稍后重试查询和验证;持续超时的,联系<{provider}>提供部门并告知 request_id。",
+        "<{retry} 秒后>稍后重试查询和验证;持续超时的,联系提供部门<({provider})>并告知 request_id。",
         "Try the call again later<, in {retry} s at the earliest>; if it lasts, tell the provider< ({provider})> the request_id.",
     ],
     basis: Some(&D22_1),
@@ -88,7 +88,7 @@ pub(super) const CIRCUIT_OPEN: Row = Row {
         "The provider's system< ({provider})> failed repeatedly; the exchange holds calls back so that it can recover.",
     ],
     next_step: [
-        "<{retry} 秒后>按 Retry-After 重试;持续不可用的,联系<{provider}>提供部门的值班人员。",
+        "<{retry} 秒后>按 Retry-After 重试;持续不可用的,联系提供部门<({provider})>的值班人员。",
         "Try again as Retry-After says<, in {retry} s>; if it lasts, ask the provider's duty contact< at {provider}>.",
     ],
     basis: Some(&D22_1),

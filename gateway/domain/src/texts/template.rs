@@ -33,7 +33,7 @@ impl<'r> Facts<'r> {
         match fact {
             Fact::Member(name) => out.push_str(name),
             Fact::Items(text) | Fact::Choices(text) | Fact::LegalBasis(text) | Fact::Provider(text) => {
-                out.push_str(text)
+                out.push_str(text);
             }
             Fact::Grant(id) => out.push_str(id.as_str()),
             Fact::On(day) => write!(out, "{day}").ok()?,

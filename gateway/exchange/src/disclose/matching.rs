@@ -9,7 +9,6 @@ use crate::ask::Values;
 /// The key values of a question, ready to be compared with many records.
 pub(crate) struct KeyMatch(Vec<(usize, Claim)>);
 
-
 impl KeyMatch {
     pub(crate) fn new(resource: &Resource, key: &Values) -> Self {
         let claim = |(at, value): &(usize, String)| {

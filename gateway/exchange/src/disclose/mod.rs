@@ -14,6 +14,8 @@ pub(crate) use records::{Page, Projected, project};
 pub(crate) use verdicts::{Judged, body as verdict_body, judge};
 
 use bytes::Bytes;
+use sluice_contract::BadAnswer;
+use sluice_domain::moment;
 use sluice_ledger::Durable;
 
 /// The durable record of an access: proof that it may be answered.
@@ -56,5 +58,31 @@ impl Body {
     /// Length in bytes.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+}
+
+/// The date of the data as the provider tells it, in our own words: digits that are no date could be anyone's id.
+fn date_of_data(text: &str) -> Result<String, BadAnswer> {
+    moment::rfc3339(text).ok_or(BadAnswer::AsOf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_date_passes_as_the_date_of_the_data() {
+        for (text, expected) in [
+            ("2026-11-22", Ok("2026-11-22T00:00:00+08:00")),
+            ("20261122", Ok("2026-11-22T00:00:00+08:00")),
+            ("2026-11-22T09:00:00+08:00", Ok("2026-11-22T09:00:00+08:00")),
+            ("2026-11-22T01:00:00Z", Ok("2026-11-22T09:00:00+08:00")),
+            ("2026/11/22 09:00:00", Ok("2026-11-22T09:00:00+08:00")),
+            ("430689199006070023", Err(BadAnswer::AsOf)),
+            ("13800138000", Err(BadAnswer::AsOf)),
+            ("", Err(BadAnswer::AsOf)),
+        ] {
+            assert_eq!(date_of_data(text).as_deref(), expected.as_ref().map(|text| *text), "{text}");
+        }
     }
 }

@@ -3,11 +3,11 @@
 //! One pass over the provider's bytes; a kept value is copied as the provider wrote it, digit for
 //! digit, a masked one is rewritten, everything else is never looked at twice.
 
-use sluice_contract::{BadAnswer, Fetched, Row, answer};
+use sluice_contract::{BadAnswer, Cell, Fetched, Row, answer};
 use sluice_domain::subject::SubjectType;
-use sluice_domain::{ItemSet, ItemType, Permit, Resource, mask};
+use sluice_domain::{ItemSet, ItemType, Permit, Resource, mask, moment};
 
-use super::{Body, KeyMatch, written};
+use super::{Body, KeyMatch, date_of_data, written};
 use crate::subjects::{Tag, Tagger};
 
 /// Which records of the chain an answer gives.
@@ -54,6 +54,7 @@ struct Column<'r> {
     at: usize,
     name: &'r str,
     kind: ItemType,
+    length: usize,
     semantic: Option<sluice_domain::Semantic>,
     is_clear: bool,
     subject: Option<SubjectType>,
@@ -101,7 +102,7 @@ pub(crate) fn project(
     if !fetched.not_found {
         let wanted: ItemSet = fields.union(permit.key());
         let envelope = answer::read(&fetched.body, &fetched.layout, &wanted, &mut |row| writer.record(row))?;
-        as_of = envelope.as_of;
+        as_of = envelope.as_of.map(|text| date_of_data(&text)).transpose()?;
     }
     let given_to = page.offset.saturating_add(writer.rows);
     let has_more = writer.seen > writer.skip.saturating_add(writer.rows);
@@ -119,6 +120,7 @@ fn columns<'r>(permit: &Permit, resource: &'r Resource) -> Vec<Column<'r>> {
         at,
         name: item.code.as_str(),
         kind: item.kind,
+        length: item.length as usize,
         semantic: item.semantic,
         is_clear: permit.clear().contains(at),
         // A key item was found equal to the request's, whose tag stands in the access record already.
@@ -149,7 +151,7 @@ impl Writer<'_> {
         let cell = row.cell(column.at).ok_or(BadAnswer::ItemMissing)?;
         let raw = cell.raw();
         let is_null = raw == "null";
-        if !is_null && !has_type(column.kind, raw) {
+        if !is_null && !has_type(column, &cell) {
             return Err(BadAnswer::ItemType);
         }
         if !is_first {
@@ -184,14 +186,24 @@ impl Writer<'_> {
     }
 }
 
-/// Whether a JSON value has the type that the catalogue declares.
-fn has_type(kind: ItemType, raw: &str) -> bool {
-    let first = raw.as_bytes().first().copied().unwrap_or_default();
-    if kind.is_number() {
-        first == b'-' || first.is_ascii_digit()
-    } else if kind.is_boolean() {
-        raw == "true" || raw == "false"
-    } else {
-        first == b'"'
+/// Whether a value is what the catalogue declares: its JSON type, a date where one is declared, and not longer than
+/// the item may be. A provider that puts something else into an item may put a citizen's id there.
+fn has_type(column: &Column<'_>, cell: &Cell<'_>) -> bool {
+    if column.kind.is_number() {
+        return cell.is_number();
     }
+    if column.kind.is_boolean() {
+        return cell.is_boolean();
+    }
+    if !cell.is_string() {
+        return false;
+    }
+    // The quotes are two bytes, and a character has at least one: most values need no counting.
+    let fits = column.length == 0 || cell.raw().len() <= column.length + 2;
+    let is_date = matches!(column.kind, ItemType::D | ItemType::T);
+    if fits && !is_date {
+        return true;
+    }
+    let text = cell.as_text().unwrap_or_default();
+    if is_date { text.is_empty() || moment::is_moment(&text) } else { fits || text.chars().count() <= column.length }
 }

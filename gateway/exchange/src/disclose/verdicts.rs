@@ -4,7 +4,7 @@ use sluice_contract::{BadAnswer, Compared, Fetched, answer};
 use sluice_domain::compare::{Claim, Verdict, overall};
 use sluice_domain::{ItemSet, Resource};
 
-use super::{Body, KeyMatch, written};
+use super::{Body, KeyMatch, date_of_data, written};
 use crate::ask::{Values, VerifyItem, set_of};
 
 /// The outcome of one verified item.
@@ -18,12 +18,15 @@ pub(crate) struct Judged {
     pub(crate) as_of: Option<String>,
 }
 
-impl From<Compared> for Judged {
-    fn from(compared: Compared) -> Self {
-        match compared {
-            Compared::NotFound { as_of } => Self { found: false, verdicts: Vec::new(), as_of },
-            Compared::Found { verdicts, as_of } => Self { found: true, verdicts, as_of },
-        }
+impl TryFrom<Compared> for Judged {
+    type Error = BadAnswer;
+
+    fn try_from(compared: Compared) -> Result<Self, BadAnswer> {
+        let (found, verdicts, as_of) = match compared {
+            Compared::NotFound { as_of } => (false, Vec::new(), as_of),
+            Compared::Found { verdicts, as_of } => (true, verdicts, as_of),
+        };
+        Ok(Self { found, verdicts, as_of: as_of.map(|text| date_of_data(&text)).transpose()? })
     }
 }
 
@@ -53,9 +56,10 @@ pub(crate) fn judge(resource: &Resource, item: &VerifyItem, fetched: &Fetched) -
         }
         Ok(())
     })?;
+    let as_of = envelope.as_of.map(|text| date_of_data(&text)).transpose()?;
     Ok(match best {
-        Some((_, verdicts)) => Judged { found: true, verdicts, as_of: envelope.as_of },
-        None => Judged { found: false, verdicts: Vec::new(), as_of: envelope.as_of },
+        Some((_, verdicts)) => Judged { found: true, verdicts, as_of },
+        None => Judged { found: false, verdicts: Vec::new(), as_of },
     })
 }
 

@@ -32,10 +32,10 @@ impl Verified {
         leeway_s: i64,
         now_s: i64,
     ) -> Result<(), Refusal> {
-        if now_s + leeway_s < self.not_before_s {
+        if now_s.saturating_add(leeway_s) < self.not_before_s {
             return Err(Refusal::fault(Code::IdentityTokenInvalid, Fault::TokenNotYetValid));
         }
-        if now_s > self.not_after_s + leeway_s {
+        if now_s > self.not_after_s.saturating_add(leeway_s) {
             return Err(Code::IdentityTokenExpired.into());
         }
         if &*self.subject != system || &self.fingerprint != fingerprint {

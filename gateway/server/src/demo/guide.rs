@@ -75,7 +75,7 @@ impl Guide<'_> {
         );
         section(out, "make a call and keep the index of its receipt", "调用一次并记下回执序号", &index);
         let receipt = format!(
-            "curl -sS {} {} \"{}/v1/receipts/$N\"",
+            "curl -sS -w '\\n' {} {} \"{}/v1/receipts/$N\"",
             self.identity(&call.party),
             self.bearer(&call.party),
             settings::public_url(self.port)
@@ -90,7 +90,7 @@ impl Guide<'_> {
 
     fn token(&self, party: &str) -> String {
         format!(
-            "curl -sS {} -d grant_type=client_credentials {}/v1/token",
+            "curl -sS -w '\\n' {} -d grant_type=client_credentials {}/v1/token",
             self.identity(party),
             settings::public_url(self.port)
         )
@@ -99,7 +99,7 @@ impl Guide<'_> {
     fn curl(&self, call: &Call, options: &str) -> String {
         let body = quoted_text(&call.body.to_string());
         format!(
-            "curl -sS {options}{} {} -H 'Content-Type: application/json' -H 'Exchange-Purpose: {}' -H 'Exchange-Handler: {}' -H 'Exchange-Matter: {MATTER}' -d {body} {}/v1/resources/{}/{}",
+            "curl -sS -w '\\n' {options}{} {} -H 'Content-Type: application/json' -H 'Exchange-Purpose: {}' -H 'Exchange-Handler: {}' -H 'Exchange-Matter: {MATTER}' -d {body} {}/v1/resources/{}/{}",
             self.identity(&call.party),
             self.bearer(&call.party),
             call.purpose,

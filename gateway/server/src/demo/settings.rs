@@ -53,6 +53,9 @@ signing_key = "file:{TOKEN_KEY}"
 [subjects]
 key = "file:{SUBJECT_KEY}"
 
+[limits]
+per_second = 10000    # by grant, where neither the grant nor its share condition sets one
+
 [catalogue]
 files = ["catalogue.toml", "bindings.toml"]
 

@@ -165,6 +165,7 @@ fn host_authority_and_server_name_agree() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "rows of data")]
 fn headers_are_single_plain_and_under_their_own_name() {
     let rows: &[(&str, Lines<'_>, Expected)] = &[
         ("chunked", &[HOST, ("transfer-encoding", b"Chunked")], Ok(())),

@@ -36,7 +36,10 @@ async fn only_current_client_certificates_of_our_authority_pass() {
         let answer = ask(&site, shows).await;
         match failure {
             None => {
-                assert!(answer.as_ref().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")), "{shows:?}: {answer:?}")
+                assert!(
+                    answer.as_ref().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")),
+                    "{shows:?}: {answer:?}"
+                );
             }
             Some(label) => {
                 assert!(answer.is_err(), "{shows:?} gets no HTTP answer: {answer:?}");
