@@ -97,7 +97,8 @@ fn check_scope(entry: &GrantEntry, resource: Option<&ResourceEntry>, at: &Place,
         if !resource.modes.contains(mode) {
             let offered: Vec<&str> = resource.modes.iter().map(|mode| mode.as_str()).collect();
             let hint = Some(format!("offered: {}", offered.join(", ")));
-            findings.fault(
+            // Never served (`mode.not_offered` comes first), so it may stand while the catalogue changes.
+            findings.warning(
                 &at.below(format_args!("modes.{position}")),
                 format!("resource \"{}\" does not offer {}", resource.code, mode.as_str()),
                 hint,

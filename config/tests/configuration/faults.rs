@@ -344,12 +344,6 @@ fn rules_of_the_catalogue_are_checked_at_their_place() {
         ),
         (
             C,
-            "modes = [\"query\"]\n",
-            "modes = [\"push\"]\n",
-            &["catalogue.toml:137:10: resource \"101001001/000002\" does not offer push; offered: verify, query"],
-        ),
-        (
-            C,
             "valid_until = \"2027-12-31\"",
             "valid_until = \"2027-13-31\"",
             &["catalogue.toml:146:15: \"valid_until\": not a day; example: valid_until = \"2026-12-31\""],
@@ -465,6 +459,18 @@ fn base_data_without_confirmation_is_warned_of() {
         (warnings[0].line, warnings[0].message.as_str()),
         (71, "base data is conditional without an authority's confirmation (D17-2)")
     );
+}
+
+#[test]
+fn a_grant_of_a_mode_that_is_not_offered_is_warned_of() {
+    let site = Site::of_samples();
+    let text = site.read(C);
+    let edited = text.replacen("modes = [\"query\"]\n", "modes = [\"query\", \"push\"]\n", 1);
+    assert_ne!(text, edited);
+    site.write(C, &edited);
+    let warnings = site.load().unwrap().catalogue.warnings;
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].message.ends_with("does not offer push"), "{}", warnings[0].message);
 }
 
 #[test]

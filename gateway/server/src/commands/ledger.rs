@@ -119,7 +119,7 @@ impl<'a> Verdict<'a> {
         let key = if self.key_pinned {
             "the pinned key"
         } else {
-            "the ledger's own key, not pinned: give --key to prove who signed"
+            "the ledger's own key, unpinned: give --key to prove who signed"
         };
         let live = if self.live { ", being written now" } else { "" };
         format!(

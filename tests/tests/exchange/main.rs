@@ -1,0 +1,36 @@
+//! Black-box stories: the real binary over real sockets and TLS.
+
+#[cfg(test)]
+mod codes;
+#[cfg(test)]
+mod configuration;
+#[cfg(test)]
+mod crashes;
+#[cfg(test)]
+mod demonstration;
+#[cfg(test)]
+mod draining;
+#[cfg(test)]
+mod framing;
+#[cfg(test)]
+mod identity;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod masking;
+#[cfg(test)]
+mod order;
+#[cfg(test)]
+mod privacy;
+#[cfg(test)]
+mod problem;
+#[cfg(test)]
+mod providers;
+#[cfg(test)]
+mod query;
+#[cfg(test)]
+mod receipts;
+#[cfg(test)]
+mod rights;
+#[cfg(test)]
+mod verify;
