@@ -170,7 +170,11 @@ fn condition(
         );
     }
     if given.verify_only && !entry.modes.contains(&Mode::Verify) {
-        findings.warning(&at.below("verify_only"), "\"verify_only\": the resource does not offer the mode verify", None);
+        findings.warning(
+            &at.below("verify_only"),
+            "\"verify_only\": the resource does not offer the mode verify",
+            None,
+        );
     }
     let limits = Limits { per_second: given.per_second, per_day: given.per_day, rows_per_call: given.rows_per_call };
     check_limits(limits, at, findings);
