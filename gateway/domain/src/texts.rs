@@ -1,7 +1,7 @@
 //! What a refusal says to people: title, detail and next step in Chinese and English, with the
 //! article of the regulation that it rests on.
 //!
-//! The table lies in the files of this folder, by meaning; [`row`] and `faults::sentence` are its
+//! The table lies in the files of this folder, by meaning; `row` and `faults::sentence` are its
 //! exhaustive indexes. Its sentences are filled with facts of the refusal and with nothing else.
 
 mod basis;
