@@ -42,7 +42,8 @@ pub fn load(path: &Path) -> Result<Loaded, Faults> {
     let loaded = Document::parse(&source, &mut faults).and_then(|document| {
         let (settings, files) = Settings::read(&document, &mut faults);
         let limits = settings.as_ref().map(|settings| settings.limits.defaults).unwrap_or_default();
-        let catalogue = files.and_then(|named| Catalogue::read(&named.files, limits, &mut faults));
+        let egress = settings.as_ref().map(|settings| &settings.egress);
+        let catalogue = files.and_then(|named| Catalogue::read(&named.files, limits, egress, &mut faults));
         Some(Loaded { settings: settings?, catalogue: catalogue? })
     });
     Faults::refuse_any(faults)?;

@@ -46,7 +46,6 @@ impl Deref for Site {
 impl Site {
     /// Serves a city whose departments are all reached at `provider`, in the standard interface.
     pub fn serve(city: &City, provider: &str, changes: &Changes) -> Self {
-        let (exchange, folder) = Demo::of(city).into_files();
         let rest = city.resources.iter().map(|resource| {
             let mut binding = Table::new();
             binding.insert("resource".into(), resource.code.clone().into());
@@ -58,8 +57,14 @@ impl Site {
             Value::Table(binding)
         });
         let bindings = Table::from_iter([("rest".to_owned(), Value::Array(rest.collect()))]);
-        fs::write(exchange.file("bindings.toml"), bindings.to_string()).expect("the bindings can be written");
-        change(&exchange, &changes.settings);
+        Self::dock(city, &bindings.to_string(), &changes.settings)
+    }
+
+    /// Serves a city whose bindings are these.
+    pub fn dock(city: &City, bindings: &str, settings: &[(&'static str, Value)]) -> Self {
+        let (exchange, folder) = Demo::of(city).into_files();
+        fs::write(exchange.file("bindings.toml"), bindings).expect("the bindings can be written");
+        change(&exchange, settings);
         let mut process = spawn(&exchange, &folder, &[]);
         if let Err(printed) = ready(&exchange, &mut process) {
             panic!("serve does not start:\n{printed}");

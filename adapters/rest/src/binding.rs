@@ -11,7 +11,7 @@ use sluice_contract::gate::Gate;
 use sluice_contract::operation::Operation;
 use sluice_contract::spec::{ComparisonSpec, RestSpec, SpecFault, TlsSpec};
 use sluice_contract::{Adapter, Binding, Comparison};
-use sluice_domain::{Mode, Resource, ResourceCode};
+use sluice_domain::{Egress, Mode, Resource, ResourceCode};
 use sluice_transport::clock;
 use sluice_transport::upstream::{ClientTls, ClientTlsError, Endpoint, EndpointError, PoolLimits};
 
@@ -51,11 +51,11 @@ pub struct RestBinding {
 
 impl RestBinding {
     /// Compiles a declaration whose secrets are resolved and whose paths lead to files; reads the TLS
-    /// files. Nothing is connected yet.
+    /// files. Nothing is connected yet, and never to an address that `egress` bars.
     ///
     /// # Errors
     /// Every fault of the declaration, or the first file or address that cannot be used.
-    pub fn compile(spec: &RestSpec, resource: &Resource) -> Result<Arc<dyn Binding>, RestError> {
+    pub fn compile(spec: &RestSpec, resource: &Resource, egress: &Arc<Egress>) -> Result<Arc<dyn Binding>, RestError> {
         let operations = spec.compile(resource).map_err(RestError::Spec)?;
         let address = spec.address().map_err(|fault| RestError::Spec(vec![fault]))?;
         let (origin, target) = origin(&address);
@@ -76,7 +76,7 @@ impl RestBinding {
             comparison,
             timeout: Duration::from_millis(spec.timeout_ms.into()),
             began: clock::now(),
-            endpoint: Arc::new(Endpoint::new(&origin, tls, limits)?),
+            endpoint: Arc::new(Endpoint::new(&origin, tls, limits, Arc::clone(egress))?),
             base_path: address.path().trim_end_matches('/').to_owned(),
             query: operations.query,
             verify: operations.verify,

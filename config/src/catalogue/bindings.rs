@@ -2,9 +2,11 @@
 //! secrets that they refer to.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::path::Path;
 
 use sluice_contract::spec::{HeaderText, RestSpec};
+use sluice_domain::Egress;
 use sluice_domain::catalogue::{Mode, Resource, ShareType};
 use sluice_domain::policy::ResourceIx;
 
@@ -32,6 +34,7 @@ pub(crate) fn bindings(
     entries: &[Placed<RestSpec>],
     resources: &[Resource],
     names: &Names,
+    egress: Option<&Egress>,
     findings: &mut Findings<'_, '_>,
 ) -> Vec<Docking> {
     let mut bound = HashSet::new();
@@ -56,6 +59,9 @@ pub(crate) fn bindings(
                 format!("\"{}\": {}", fault.place, fault.fault),
                 fault.example.map(|form| format!("example: {form}")),
             );
+        }
+        if let Some(egress) = egress {
+            check_egress(entry, at, egress, findings);
         }
         let mut spec = entry.clone();
         resolve_files(&mut spec, at, findings);
@@ -82,6 +88,19 @@ fn require_bindings(resources: &[Resource], bound: &HashSet<&str>, names: &Names
         let message = format!("resource \"{}\" offers {} but has no binding", resource.code, answered.join(", "));
         let hint = "add [[rest]] with resource, base_url and style = \"standard\", or leave these modes out until it is docked";
         findings.fault(at, message, Some(hint.to_owned()));
+    }
+}
+
+/// An address that stands in the binding itself is judged here; where a name leads is judged at each connection.
+fn check_egress(spec: &RestSpec, at: &Place, egress: &Egress, findings: &mut Findings<'_, '_>) {
+    let Ok(address) = spec.address() else { return };
+    let host = address.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    if host.parse::<IpAddr>().is_ok_and(|ip| !egress.permits(ip)) {
+        findings.fault(
+            &at.below("base_url"),
+            format!("\"base_url\": {host} is not called: in production neither this machine nor link-local or metadata addresses are"),
+            Some(format!("in sluice.toml: [egress] allow = [\"{host}\"]")),
+        );
     }
 }
 

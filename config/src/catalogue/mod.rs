@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use sluice_domain::policy::{Policy, PolicyError, PolicyParts};
-use sluice_domain::{Limits, System};
+use sluice_domain::{Egress, Limits, System};
 
 pub use bindings::Docking;
 pub use file::{
@@ -51,13 +51,19 @@ impl Catalogue {
     /// Everything that is wrong, at its place.
     pub fn load(files: &[PathBuf], default_limits: Limits) -> Result<Self, Faults> {
         let mut faults = Vec::new();
-        let loaded = Self::read(files, default_limits, &mut faults);
+        let loaded = Self::read(files, default_limits, None, &mut faults);
         Faults::refuse_any(faults)?;
         loaded.ok_or_else(Faults::unexplained)
     }
 
-    /// Like [`Self::load`], adding to faults found before; `None` only if something was added.
-    pub(crate) fn read(files: &[PathBuf], default_limits: Limits, faults: &mut Vec<Fault>) -> Option<Self> {
+    /// Like [`Self::load`], with the addresses that may be called where these are known, and adding to faults found
+    /// before; `None` only if something was added.
+    pub(crate) fn read(
+        files: &[PathBuf],
+        default_limits: Limits,
+        egress: Option<&Egress>,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Self> {
         let before = faults.len();
         let sources: Vec<Option<Source>> =
             files.iter().map(|path| Source::read(path).map_err(|fault| faults.push(fault)).ok()).collect();
@@ -69,7 +75,7 @@ impl Catalogue {
         }
         let documents: Vec<Document<'_>> = documents.into_iter().flatten().collect();
         let mut findings = Findings { documents: &documents, faults: Vec::new(), warnings: Vec::new() };
-        let loaded = compile(default_limits, &mut findings);
+        let loaded = compile(default_limits, egress, &mut findings);
         faults.append(&mut findings.faults);
         loaded
     }
@@ -83,7 +89,7 @@ struct Declared {
     grants: Names,
 }
 
-fn compile(default_limits: Limits, findings: &mut Findings<'_, '_>) -> Option<Catalogue> {
+fn compile(default_limits: Limits, egress: Option<&Egress>, findings: &mut Findings<'_, '_>) -> Option<Catalogue> {
     for document in findings.documents {
         document.only(&CatalogueFile::TABLES, &mut findings.faults);
     }
@@ -113,7 +119,7 @@ fn compile(default_limits: Limits, findings: &mut Findings<'_, '_>) -> Option<Ca
         entries: &resources,
     };
     parts.grants = grants::grants(&grants, &catalogued, &mut names.grants, findings);
-    let bindings = bindings::bindings(rest.as_slice(), &parts.resources, &names.resources, findings);
+    let bindings = bindings::bindings(rest.as_slice(), &parts.resources, &names.resources, egress, findings);
 
     let declared = CatalogueFile {
         parties: entries_of(parties),

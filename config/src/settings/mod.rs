@@ -2,6 +2,7 @@
 //! was wrong with the file has been said at its place.
 
 mod data;
+mod egress;
 mod ledger;
 mod limits;
 mod log;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use sluice_domain::Egress;
 
 pub use data::{Data, DataLimits, Drain, Timeouts};
 pub use ledger::{Ledger, LedgerPace};
@@ -51,6 +53,8 @@ pub struct Settings {
     pub catalogue: CatalogueFiles,
     /// `[log]`, optional.
     pub log: Log,
+    /// `[egress]`, optional: which addresses may be called, by the node's environment and what is allowed by name.
+    pub egress: Egress,
 }
 
 /// `[catalogue]`: where parties, systems, resources, grants and bindings are declared.
@@ -66,7 +70,8 @@ struct RawCatalogueFiles {
     files: Vec<PathBuf>,
 }
 
-const SECTIONS: [&str; 9] = ["node", "data", "ops", "ledger", "tokens", "limits", "subjects", "catalogue", "log"];
+const SECTIONS: [&str; 10] =
+    ["node", "data", "ops", "ledger", "tokens", "limits", "subjects", "catalogue", "log", "egress"];
 
 impl Settings {
     /// The settings if all of them are right, and the catalogue files if these are.
@@ -82,6 +87,8 @@ impl Settings {
         let catalogue =
             mandatory(document, "catalogue", faults).and_then(|raw| CatalogueFiles::read(&raw, document, faults));
         let log = optional(document, "log", faults);
+        let environment = node.as_ref().map_or(Environment::Production, |node| node.environment);
+        let egress = optional(document, "egress", faults).map(|raw| egress::read(&raw, environment, document, faults));
         let named = catalogue.clone();
         let whole = || {
             Some(Self {
@@ -94,6 +101,7 @@ impl Settings {
                 subjects: subjects?,
                 catalogue: catalogue?,
                 log: log?,
+                egress: egress?,
             })
         };
         (whole(), named)

@@ -12,6 +12,7 @@ use rustls::pki_types::pem::PemObject as _;
 use sluice_config::settings::{self, Settings};
 use sluice_config::{Catalogue, Loaded};
 use sluice_contract::Binding;
+use sluice_domain::Egress;
 use sluice_exchange::{Gateway, GatewayParts, Issuer, SigningKey, Snapshot, TagKey, TokenRules, TokenTimes, Watch};
 use sluice_ledger::{Ledger, Options};
 use sluice_rest::RestBinding;
@@ -41,7 +42,7 @@ impl Running {
         let tls = tls(&settings.data)?;
         let revocations = Revocations::load(&settings.data.crl, tls.authorities()).context("revocation list")?;
         let answer_bytes_max = u32::try_from(settings.data.limits.answer_bytes_max).unwrap_or(u32::MAX);
-        let bindings = bindings(&catalogue, answer_bytes_max)?;
+        let bindings = bindings(&catalogue, answer_bytes_max, &Arc::new(settings.egress.clone()))?;
         let snapshot = Snapshot { policy: catalogue.policy, bindings, tokens: tokens(&settings)?, revocations };
         let tag_key = TagKey::new(settings.subjects.tag_key.expose()).context("the key of [subjects] is too short")?;
         let listener = listener(&settings.data, &tls)?;
@@ -110,7 +111,11 @@ fn tls(data: &settings::Data) -> anyhow::Result<TlsMaterial> {
 }
 
 /// One binding for each resource that is docked, by position of the resource.
-fn bindings(catalogue: &Catalogue, answer_bytes_max: u32) -> anyhow::Result<Vec<Option<Arc<dyn Binding>>>> {
+fn bindings(
+    catalogue: &Catalogue,
+    answer_bytes_max: u32,
+    egress: &Arc<Egress>,
+) -> anyhow::Result<Vec<Option<Arc<dyn Binding>>>> {
     let mut compiled: Vec<_> = catalogue.policy.resources().iter().map(|_| None).collect();
     for docking in &catalogue.bindings {
         let at = docking.resource.at();
@@ -119,7 +124,8 @@ fn bindings(catalogue: &Catalogue, answer_bytes_max: u32) -> anyhow::Result<Vec<
         };
         let mut spec = docking.spec.clone();
         spec.body_bytes_max = spec.body_bytes_max.min(answer_bytes_max);
-        let binding = RestBinding::compile(&spec, resource).with_context(|| format!("binding of {}", resource.code))?;
+        let binding = RestBinding::compile(&spec, resource, egress);
+        let binding = binding.with_context(|| format!("binding of {}", resource.code))?;
         *place = Some(binding);
     }
     Ok(compiled)

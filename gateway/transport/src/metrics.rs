@@ -49,7 +49,7 @@ impl Histogram {
         self.sum_us.add(us);
     }
 
-    fn snapshot(&self) -> HistogramSnapshot {
+    pub(crate) fn snapshot(&self) -> HistogramSnapshot {
         HistogramSnapshot { counts: self.buckets.each_ref().map(Number::get), sum_us: self.sum_us.get() }
     }
 }
@@ -113,13 +113,6 @@ pub struct WorkerMetrics {
     pub(crate) closed_idle: Number,
     pub(crate) closed_age: Number,
     pub(crate) task_panics: Number,
-    pub(crate) upstream_connects_ok: Number,
-    pub(crate) upstream_connects_failed: Number,
-    pub(crate) upstream_connect: Histogram,
-    pub(crate) upstream_open: Number,
-    pub(crate) upstream_idle: Number,
-    pub(crate) upstream_reused: Number,
-    pub(crate) upstream_retries: Number,
 }
 
 impl WorkerMetrics {
@@ -162,13 +155,6 @@ impl WorkerMetrics {
             closed_idle: self.closed_idle.get(),
             closed_age: self.closed_age.get(),
             task_panics: self.task_panics.get(),
-            upstream_connects_ok: self.upstream_connects_ok.get(),
-            upstream_connects_failed: self.upstream_connects_failed.get(),
-            upstream_connect: self.upstream_connect.snapshot(),
-            upstream_open: self.upstream_open.get(),
-            upstream_idle: self.upstream_idle.get(),
-            upstream_reused: self.upstream_reused.get(),
-            upstream_retries: self.upstream_retries.get(),
         }
     }
 }
@@ -180,6 +166,13 @@ pub struct HistogramSnapshot {
     pub counts: [u64; BUCKETS],
     /// Sum of all observations in microseconds.
     pub sum_us: u64,
+}
+
+impl HistogramSnapshot {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(ours, theirs)| *ours += theirs);
+        self.sum_us += other.sum_us;
+    }
 }
 
 /// The counters of one worker at a moment.
@@ -229,18 +222,4 @@ pub struct Snapshot {
     pub closed_age: u64,
     /// Tasks that panicked.
     pub task_panics: u64,
-    /// Connections made to providers.
-    pub upstream_connects_ok: u64,
-    /// Connections to providers that failed.
-    pub upstream_connects_failed: u64,
-    /// Duration of successful connects, TLS included.
-    pub upstream_connect: HistogramSnapshot,
-    /// Open connections to providers.
-    pub upstream_open: u64,
-    /// Of those, idle.
-    pub upstream_idle: u64,
-    /// Requests sent over a connection that had served before.
-    pub upstream_reused: u64,
-    /// Requests sent a second time because the first never left.
-    pub upstream_retries: u64,
 }

@@ -46,7 +46,7 @@ pub struct WorkerContext {
     pub phase: PhaseFlag,
     /// Spawns tasks on this worker.
     pub tracker: Tracker,
-    /// Counters of this worker, to be handed to its upstream pools.
+    /// Counters of this worker.
     pub metrics: Arc<WorkerMetrics>,
 }
 

@@ -6,13 +6,17 @@
 //!
 //! A provider's words never leave this module as an error: faults carry kinds only.
 
+mod address;
 mod connect;
+mod counts;
 mod endpoint;
 mod fault;
+mod heads;
 mod hygiene;
 mod line;
 mod pool;
 
+pub use counts::PoolSnapshot;
 pub use endpoint::{ClientTls, ClientTlsError, Endpoint, EndpointError, PoolLimits};
 pub use fault::{UnreachableKind, UpstreamFault};
 pub use pool::Upstream;

@@ -62,8 +62,7 @@ fn rows() -> Vec<Row> {
                 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4000\r\n\r\n",
             ))
         }),
-        // Nothing came that HTTP would call an answer.
-        row("not HTTP", UNREACHABLE, |_| Reply::Bytes(b"PROVIDER-TEXT-CANARY\r\n\r\n".to_vec())),
+        row("not HTTP", BAD, |_| Reply::Bytes(b"PROVIDER-TEXT-CANARY\r\n\r\n".to_vec())),
         row("error with a text", BAD, |_| http(500, "text/html", "<h1>PROVIDER-TEXT-CANARY</h1>")),
         row("refuses us", BAD, |_| http(403, "application/json", r#"{"error":"PROVIDER-TEXT-CANARY"}"#)),
         row("busy", UNREACHABLE, |_| http(503, "text/plain", CANARY)),
@@ -124,7 +123,18 @@ fn rows() -> Vec<Row> {
             )
         }),
         row("too deep", BAD, |_| Reply::Json(format!(r#"{{"x":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000)))),
-        row("two lengths", UNREACHABLE, move |id| {
+        row("interim answers without end", BAD, |_| {
+            Reply::Bytes(b"HTTP/1.1 103 Early Hints\r\nX: PROVIDER-TEXT-CANARY\r\n\r\n".repeat(100))
+        }),
+        row("a head without end", BAD, |_| {
+            Reply::Bytes(format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", CANARY.repeat(10_000)).into_bytes())
+        }),
+        row("a length beside a coding", BAD, |id| {
+            let body = GOOD.replace('@', id);
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n";
+            Reply::Bytes(format!("{head}{:x}\r\n{body}\r\n0\r\n\r\n", body.len()).into_bytes())
+        }),
+        row("two lengths", BAD, move |id| {
             Reply::Bytes(framed(
                 id,
                 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 50\r\nContent-Length: 51\r\n\r\n",

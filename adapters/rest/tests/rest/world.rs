@@ -11,8 +11,8 @@ use sluice_contract::{Adapter, Ask, Binding, Compared, ProviderFault};
 use sluice_domain::decision::{admit, authorize};
 use sluice_domain::policy::{PolicyParts, Purpose};
 use sluice_domain::{
-    Asked, Caller, Day, Handler, HandlerId, HandlerState, Item, ItemCode, ItemSet, ItemType, Level, Mode, Party,
-    PartyIx, PartyKey, PartyState, Permit, Policy, ProvisionMode, PurposeCode, Question, Resource, ResourceCode,
+    Asked, Caller, Day, Egress, Handler, HandlerId, HandlerState, Item, ItemCode, ItemSet, ItemType, Level, Mode,
+    Party, PartyIx, PartyKey, PartyState, Permit, Policy, ProvisionMode, PurposeCode, Question, Resource, ResourceCode,
     ResourceIx, ShareCondition, ShareType, System, SystemId, SystemIx,
 };
 use sluice_rest::RestBinding;
@@ -110,7 +110,7 @@ pub(crate) fn permit(mode: Mode, fields: &[usize]) -> Permit {
 pub(crate) fn bind(address: SocketAddr, rest: &str) -> Arc<dyn Binding> {
     let text = format!("resource = '{CODE}'\nbase_url = 'http://{address}/api/'\n{rest}");
     let spec: RestSpec = toml::from_str(&text).unwrap();
-    RestBinding::compile(&spec, &resource()).unwrap()
+    RestBinding::compile(&spec, &resource(), &Arc::new(Egress::test(Vec::new()))).unwrap()
 }
 
 pub(crate) fn attach(address: SocketAddr, rest: &str) -> Rc<dyn Adapter> {

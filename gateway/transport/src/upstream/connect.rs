@@ -15,9 +15,6 @@ use tokio_rustls::client::TlsStream;
 use super::endpoint::Endpoint;
 use super::fault::UnreachableKind;
 
-/// Addresses of one name that are tried in turn.
-const ADDRESSES_MAX: usize = 4;
-
 /// A connected stream.
 pub(super) enum Stream {
     Plain(TcpStream),
@@ -25,14 +22,14 @@ pub(super) enum Stream {
 }
 
 /// Connects within the endpoint's connect limit. Cancel safe.
-pub(super) async fn connect(endpoint: &Endpoint) -> Result<Stream, UnreachableKind> {
+pub(super) async fn connect(endpoint: &Endpoint) -> Result<(Stream, SocketAddr), UnreachableKind> {
     timeout(endpoint.limits.connect, connect_unbounded(endpoint)).await.unwrap_or(Err(UnreachableKind::ConnectTimeout))
 }
 
-async fn connect_unbounded(endpoint: &Endpoint) -> Result<Stream, UnreachableKind> {
+async fn connect_unbounded(endpoint: &Endpoint) -> Result<(Stream, SocketAddr), UnreachableKind> {
     let mut outcome = Err(UnreachableKind::Unresolved);
-    for addr in addresses(endpoint).await? {
-        outcome = connect_to(endpoint, addr).await;
+    for address in endpoint.addresses.current().await? {
+        outcome = connect_to(endpoint, address).await.map(|stream| (stream, address));
         if outcome.is_ok() {
             break;
         }
@@ -40,18 +37,10 @@ async fn connect_unbounded(endpoint: &Endpoint) -> Result<Stream, UnreachableKin
     outcome
 }
 
-async fn addresses(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, UnreachableKind> {
-    if let Ok(ip) = endpoint.host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(ip, endpoint.port)]);
-    }
-    let found = tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port))
-        .await
-        .map_err(|_| UnreachableKind::Unresolved)?;
-    Ok(found.take(ADDRESSES_MAX).collect())
-}
-
+/// The rules are asked about the very address that is connected to, so a name cannot lead elsewhere.
 async fn connect_to(endpoint: &Endpoint, addr: SocketAddr) -> Result<Stream, UnreachableKind> {
-    if endpoint.tls.is_none() && !is_private(addr.ip()) {
+    let is_in_clear = endpoint.tls.is_none();
+    if !endpoint.egress.permits(addr.ip()) || is_in_clear && !is_private(addr.ip()) {
         return Err(UnreachableKind::Forbidden);
     }
     let stream = TcpStream::connect(addr).await.map_err(|error| kind_of(&error))?;
@@ -74,8 +63,7 @@ fn kind_of(error: &io::Error) -> UnreachableKind {
     }
 }
 
-/// Loopback, RFC 1918 and unique local addresses. The check is on the address that is connected to,
-/// so a name cannot lead elsewhere.
+/// Loopback, RFC 1918 and unique local addresses.
 fn is_private(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(v4) => v4.is_loopback() || v4.is_private(),

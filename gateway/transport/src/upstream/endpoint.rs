@@ -1,7 +1,7 @@
 //! Where a provider listens, and how it is spoken to.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderValue, Uri};
@@ -10,8 +10,11 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{PrivateKeyDer, ServerName};
+use sluice_domain::Egress;
 use thiserror::Error;
 
+use super::address::Addresses;
+use super::counts::{Counts, PoolSnapshot};
 use crate::tls::{TlsError, certificates};
 
 /// Limits of one endpoint's pool. All numbers are per worker.
@@ -98,15 +101,23 @@ impl ClientTls {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self { config: Arc::new(config), server_name: server_name.map(str::to_owned) })
     }
+
+    /// The same trust and identity, for a host that goes by its own name.
+    #[must_use]
+    pub fn by_host(&self) -> Self {
+        Self { config: Arc::clone(&self.config), server_name: None }
+    }
 }
 
 /// One provider's address, with everything a pool needs to know of it.
 pub struct Endpoint {
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(super) addresses: Addresses,
     pub(super) authority: HeaderValue,
     pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     pub(super) limits: PoolLimits,
+    pub(super) egress: Arc<Egress>,
+    /// One block for each pool that was ever made.
+    counts: Mutex<Vec<Arc<Counts>>>,
 }
 
 /// Why an endpoint's address cannot be used.
@@ -127,12 +138,17 @@ pub enum EndpointError {
 }
 
 impl Endpoint {
-    /// The endpoint at `origin`, such as `http://127.0.0.1:9001` or `https://data.example.cn`. Plain
-    /// http is only spoken to loopback and private addresses.
+    /// The endpoint at `origin`, such as `http://10.0.0.7:9001` or `https://data.example.cn`. Only addresses that
+    /// `egress` permits are ever connected to; plain http is only spoken to loopback and private ones.
     ///
     /// # Errors
     /// What is wrong with the address.
-    pub fn new(origin: &str, tls: Option<ClientTls>, limits: PoolLimits) -> Result<Self, EndpointError> {
+    pub fn new(
+        origin: &str,
+        tls: Option<ClientTls>,
+        limits: PoolLimits,
+        egress: Arc<Egress>,
+    ) -> Result<Self, EndpointError> {
         let uri: Uri = origin.parse().map_err(|_| EndpointError::NotAnOrigin)?;
         let parts = uri.into_parts();
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
@@ -156,6 +172,34 @@ impl Endpoint {
         };
         let port = authority.port_u16().unwrap_or(port);
         let authority = HeaderValue::from_str(authority.as_str()).map_err(|_| EndpointError::NotAnOrigin)?;
-        Ok(Self { host, port, authority, tls, limits })
+        Ok(Self { addresses: Addresses::new(host, port), authority, tls, limits, egress, counts: Mutex::default() })
+    }
+
+    /// Whether its host is a name, which may come to lead elsewhere.
+    pub fn is_named(&self) -> bool {
+        self.addresses.is_named()
+    }
+
+    /// Looks the name up again if that is due, so that no call has to wait for it; to be called every few seconds.
+    pub async fn refresh(&self) {
+        self.addresses.refresh().await;
+    }
+
+    /// What all pools to this endpoint have counted.
+    pub fn snapshot(&self) -> PoolSnapshot {
+        let mut sum = PoolSnapshot::default();
+        self.blocks().iter().for_each(|counts| sum.add(counts));
+        sum
+    }
+
+    /// A block of counters for a new pool.
+    pub(super) fn counts(&self) -> Arc<Counts> {
+        let counts = Arc::<Counts>::default();
+        self.blocks().push(Arc::clone(&counts));
+        counts
+    }
+
+    fn blocks(&self) -> MutexGuard<'_, Vec<Arc<Counts>>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -17,7 +17,7 @@ pub enum UpstreamFault {
     /// The connection broke or the answer is not HTTP; the request may have arrived.
     #[error("the provider's answer broke off or is not well-formed HTTP")]
     Broken {
-        /// Whether the head of an answer had arrived.
+        /// Whether anything of an answer had arrived.
         answered: bool,
         /// Whether the connection had served before: then it may only have been closed meanwhile.
         reused: bool,
@@ -45,8 +45,8 @@ pub enum UnreachableKind {
     /// The TLS handshake failed.
     #[error("the TLS handshake failed")]
     Tls,
-    /// Plain HTTP leads out of the private network.
-    #[error("plain HTTP is only spoken to loopback and private addresses")]
+    /// Not an address that may be called: barred by the egress rule, or public and without TLS.
+    #[error("its address may not be called, or not in plain HTTP")]
     Forbidden,
     /// Every connection is in use and enough requests wait.
     #[error("too many requests wait for a connection")]

@@ -34,16 +34,12 @@ pub(super) fn clean_request<B>(request: &mut Request<B>, authority: &HeaderValue
     request.headers_mut().insert(HOST, authority.clone());
 }
 
-/// Whether an answer's framing has one meaning: a lone `chunked`, or a length, never both.
+/// Whether the values that frame an answer have one meaning: a lone `chunked`, or one number. How many lines there
+/// were is [`super::heads`]'s to say.
 pub(super) fn is_well_framed(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => headers.get_all(CONTENT_LENGTH).iter().count() <= 1,
-        (Some(coding), None) => {
-            coding.as_bytes().eq_ignore_ascii_case(b"chunked") && !headers.contains_key(CONTENT_LENGTH)
-        }
-        (Some(_), Some(_)) => false,
-    }
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    let is_number = |length: &HeaderValue| length.as_bytes().iter().all(u8::is_ascii_digit);
+    headers.get(TRANSFER_ENCODING).is_none_or(is_chunked) && headers.get(CONTENT_LENGTH).is_none_or(is_number)
 }
 
 /// Removes hop-by-hop headers, those that any `Connection` line names included.

@@ -1,7 +1,10 @@
 //! One connection to a provider, driven by whoever waits for its answer.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -15,6 +18,7 @@ use hyper_util::rt::TokioIo;
 
 use super::connect::Stream;
 use super::fault::UpstreamFault;
+use super::heads::{Heads, Watched};
 use super::hygiene;
 use crate::body::Gathered;
 use crate::limits::HTTP1_BUFFER_BYTES;
@@ -23,7 +27,10 @@ use crate::limits::HTTP1_BUFFER_BYTES;
 pub(super) struct Line {
     sender: http1::SendRequest<Full<Bytes>>,
     /// `None` once it has ended; dropping it gives back a request that it never began.
-    connection: Option<http1::Connection<TokioIo<Stream>, Full<Bytes>>>,
+    connection: Option<http1::Connection<TokioIo<Watched<Stream>>, Full<Bytes>>>,
+    heads: Rc<RefCell<Heads>>,
+    /// What it is connected to.
+    pub(super) address: SocketAddr,
     /// Not used after this.
     pub(super) ends_at: Instant,
     pub(super) has_served: bool,
@@ -39,11 +46,12 @@ pub(super) enum Failure {
 
 impl Line {
     /// Prepares a connected stream.
-    pub(super) async fn open(stream: Stream, ends_at: Instant) -> Option<Self> {
+    pub(super) async fn open((stream, address): (Stream, SocketAddr), ends_at: Instant) -> Option<Self> {
         let mut builder = http1::Builder::new();
         builder.max_buf_size(HTTP1_BUFFER_BYTES);
+        let (stream, heads) = Watched::new(stream);
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.ok()?;
-        Some(Self { sender, connection: Some(connection), ends_at, has_served: false })
+        Some(Self { sender, connection: Some(connection), heads, address, ends_at, has_served: false })
     }
 
     /// Whether the next request can go over this connection; notices if the provider has closed it
@@ -64,6 +72,7 @@ impl Line {
         bytes_max: usize,
     ) -> Result<Response<Bytes>, Failure> {
         let reused = std::mem::replace(&mut self.has_served, true);
+        self.heads.borrow_mut().begin();
         let mut answer = pin!(self.sender.try_send_request(request));
         let answer = poll_fn(|cx| {
             self.drive(cx);
@@ -72,7 +81,7 @@ impl Line {
         .await;
         let answer = answer.map_err(|mut error| match error.take_message() {
             Some(request) => Failure::Unsent(Box::new(request)),
-            None => Failure::Fault(UpstreamFault::Broken { answered: false, reused }),
+            None => Failure::Fault(UpstreamFault::Broken { answered: self.heads.borrow().has_begun(), reused }),
         })?;
         self.read(answer, bytes_max, reused).await.map_err(Failure::Fault)
     }
@@ -85,7 +94,8 @@ impl Line {
     ) -> Result<Response<Bytes>, UpstreamFault> {
         let (mut head, mut body) = answer.into_parts();
         let broken = UpstreamFault::Broken { answered: true, reused };
-        if head.status == StatusCode::SWITCHING_PROTOCOLS || !hygiene::is_well_framed(&head.headers) {
+        let is_clean = self.heads.borrow().are_clean() && hygiene::is_well_framed(&head.headers);
+        if head.status == StatusCode::SWITCHING_PROTOCOLS || !is_clean {
             return Err(broken);
         }
         if body.size_hint().lower() > bytes_max as u64 {
@@ -132,9 +142,11 @@ mod tests {
     #[tokio::test]
     async fn a_request_to_a_connection_that_has_ended_comes_back_unsent() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(address).await.unwrap();
         let (provider, _) = listener.accept().await.unwrap();
-        let mut line = Line::open(Stream::Plain(stream), clock::now() + Duration::from_mins(1)).await.unwrap();
+        let ends_at = clock::now() + Duration::from_mins(1);
+        let mut line = Line::open((Stream::Plain(stream), address), ends_at).await.unwrap();
         assert!(line.is_usable().await);
         drop(provider);
         while line.is_usable().await {

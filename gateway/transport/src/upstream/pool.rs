@@ -14,17 +14,17 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout_at;
 
 use super::connect::connect;
+use super::counts::Counts;
 use super::endpoint::Endpoint;
 use super::fault::{UnreachableKind, UpstreamFault};
 use super::hygiene;
 use super::line::{Failure, Line};
 use crate::clock;
-use crate::metrics::WorkerMetrics;
 
 /// One worker's connections to one endpoint.
 pub struct Upstream {
     endpoint: Arc<Endpoint>,
-    metrics: Arc<WorkerMetrics>,
+    counts: Arc<Counts>,
     permits: Semaphore,
     waiting: Cell<usize>,
     /// Most recently used last.
@@ -39,17 +39,12 @@ struct Idle {
 }
 
 impl Upstream {
-    /// An empty pool whose counters nobody reads.
+    /// An empty pool, whose counts the endpoint adds to those of other workers.
     pub fn new(endpoint: Arc<Endpoint>) -> Self {
-        Self::observed(endpoint, Arc::default())
-    }
-
-    /// An empty pool that counts in its worker's `metrics`.
-    pub fn observed(endpoint: Arc<Endpoint>, metrics: Arc<WorkerMetrics>) -> Self {
         Self {
             permits: Semaphore::new(endpoint.limits.connections_max),
+            counts: endpoint.counts(),
             endpoint,
-            metrics,
             waiting: Cell::new(0),
             idle: RefCell::default(),
             opened: Cell::new(0),
@@ -87,13 +82,13 @@ impl Upstream {
         let _permit = self.permit().await?;
         hygiene::clean_request(&mut request, &self.endpoint.authority);
         if let Some(line) = self.take().await {
-            self.metrics.upstream_reused.add(1);
+            self.counts.reused.add(1);
             match self.exchange(line, request, bytes_max, sent).await {
                 Ok(answer) => return Ok(answer),
                 Err(Failure::Fault(fault)) => return Err(fault),
                 Err(Failure::Unsent(unsent)) => request = *unsent,
             }
-            self.metrics.upstream_retries.add(1);
+            self.counts.retries.add(1);
         }
         let line = self.open().await.map_err(UpstreamFault::Unreachable)?;
         self.exchange(line, request, bytes_max, sent).await.map_err(|failure| match failure {
@@ -140,9 +135,10 @@ impl Upstream {
     async fn take(&self) -> Option<Counted> {
         loop {
             let Idle { mut line, since } = self.idle.borrow_mut().pop_back()?;
-            self.metrics.upstream_idle.sub(1);
+            self.counts.idle.sub(1);
             let now = clock::now();
             let is_fresh = now < line.line.ends_at && now < since + self.endpoint.limits.idle;
+            let is_fresh = is_fresh && self.endpoint.addresses.has(line.line.address);
             if is_fresh && line.line.is_usable().await {
                 return Some(line);
             }
@@ -156,28 +152,28 @@ impl Upstream {
         // The oldest are at the front; whoever was not needed for so long is not needed.
         while idle.front().is_some_and(|oldest| idle.len() >= limits.idle_max || now >= oldest.since + limits.idle) {
             idle.pop_front();
-            self.metrics.upstream_idle.sub(1);
+            self.counts.idle.sub(1);
         }
         if limits.idle_max > 0 && now < line.line.ends_at {
             idle.push_back(Idle { line, since: now });
-            self.metrics.upstream_idle.add(1);
+            self.counts.idle.add(1);
         }
     }
 
     async fn open(&self) -> Result<Counted, UnreachableKind> {
         let started = clock::now();
         let opened = async {
-            let stream = connect(&self.endpoint).await?;
-            Line::open(stream, started + self.age_max()).await.ok_or(UnreachableKind::Network)
+            let connected = connect(&self.endpoint).await?;
+            Line::open(connected, started + self.age_max()).await.ok_or(UnreachableKind::Network)
         };
         match opened.await {
             Ok(line) => {
-                self.metrics.upstream_connects_ok.add(1);
-                self.metrics.upstream_connect.observe(clock::now().saturating_duration_since(started));
-                Ok(Counted::new(line, &self.metrics))
+                self.counts.connects_ok.add(1);
+                self.counts.connect.observe(clock::now().saturating_duration_since(started));
+                Ok(Counted::new(line, &self.counts))
             }
             Err(kind) => {
-                self.metrics.upstream_connects_failed.add(1);
+                self.counts.connects_failed.add(1);
                 Err(kind)
             }
         }
@@ -194,26 +190,26 @@ impl Upstream {
 
 impl Drop for Upstream {
     fn drop(&mut self) {
-        self.metrics.upstream_idle.sub(self.idle.borrow().len() as u64);
+        self.counts.idle.sub(self.idle.borrow().len() as u64);
     }
 }
 
 /// A connection that is counted as open.
 struct Counted {
     line: Line,
-    metrics: Arc<WorkerMetrics>,
+    counts: Arc<Counts>,
 }
 
 impl Counted {
-    fn new(line: Line, metrics: &Arc<WorkerMetrics>) -> Self {
-        metrics.upstream_open.add(1);
-        Self { line, metrics: Arc::clone(metrics) }
+    fn new(line: Line, counts: &Arc<Counts>) -> Self {
+        counts.open.add(1);
+        Self { line, counts: Arc::clone(counts) }
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.metrics.upstream_open.sub(1);
+        self.counts.open.sub(1);
     }
 }
 

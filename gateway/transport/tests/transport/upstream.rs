@@ -6,20 +6,24 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
+use sluice_domain::Egress;
+use sluice_transport::clock;
 use sluice_transport::upstream::{
     ClientTls, Endpoint, EndpointError, PoolLimits, UnreachableKind, Upstream, UpstreamFault,
 };
-use sluice_transport::{WorkerMetrics, clock};
 
 use crate::provider::{Does, Provider, answer};
 use crate::site::{PATIENCE, Pki, Site};
 
 const BYTES_MAX: usize = 1000;
 
-fn pool(provider: &Provider, limits: PoolLimits) -> (Upstream, Arc<WorkerMetrics>) {
-    let metrics = Arc::new(WorkerMetrics::default());
-    let endpoint = Endpoint::new(&format!("http://{}", provider.addr), None, limits).unwrap();
-    (Upstream::observed(Arc::new(endpoint), Arc::clone(&metrics)), metrics)
+fn endpoint(origin: &str, tls: Option<ClientTls>, limits: PoolLimits) -> Result<Arc<Endpoint>, EndpointError> {
+    Endpoint::new(origin, tls, limits, Arc::new(Egress::test(Vec::new()))).map(Arc::new)
+}
+
+fn pool(provider: &Provider, limits: PoolLimits) -> (Upstream, Arc<Endpoint>) {
+    let endpoint = endpoint(&format!("http://{}", provider.addr), None, limits).unwrap();
+    (Upstream::new(Arc::clone(&endpoint)), endpoint)
 }
 
 async fn send(upstream: &Upstream) -> Result<Response<Bytes>, UpstreamFault> {
@@ -35,15 +39,17 @@ async fn a_connection_is_used_again() {
         Does::Answer(answer("three")),
     ]])
     .await;
-    let (upstream, metrics) = pool(&provider, PoolLimits::default());
+    let (upstream, endpoint) = pool(&provider, PoolLimits::default());
     for expected in ["one", "two", "three"] {
         assert_eq!(send(&upstream).await.unwrap().body(), expected);
     }
     assert_eq!(provider.requests().iter().map(|(number, _)| *number).collect::<Vec<_>>(), [0, 0, 0]);
-    let snapshot = metrics.snapshot();
-    let pool =
-        (snapshot.upstream_connects_ok, snapshot.upstream_reused, snapshot.upstream_open, snapshot.upstream_idle);
-    assert_eq!(pool, (1, 2, 1, 1));
+    let pool = endpoint.snapshot();
+    assert_eq!((pool.connects_ok, pool.reused, pool.open, pool.idle), (1, 2, 1, 1));
+    assert_eq!(pool.connect.counts.iter().sum::<u64>(), 1);
+    drop(upstream);
+    let pool = endpoint.snapshot();
+    assert_eq!((pool.connects_ok, pool.open, pool.idle), (1, 0, 0), "what was counted stays");
 }
 
 #[tokio::test]
@@ -70,20 +76,19 @@ async fn a_request_that_left_is_not_sent_again() {
         ),
     ] {
         let provider = Provider::start(vec![script, vec![Does::Answer(answer("never"))]]).await;
-        let (upstream, metrics) = pool(&provider, PoolLimits::default());
+        let (upstream, endpoint) = pool(&provider, PoolLimits::default());
         send(&upstream).await.unwrap();
         let (answered, reused) = expected;
         assert_eq!(send(&upstream).await.unwrap_err(), UpstreamFault::Broken { answered, reused }, "{rule}");
         assert_eq!(provider.requests().len(), 2, "{rule}");
-        assert_eq!(metrics.snapshot().upstream_retries, 0, "{rule}");
-        assert_eq!(metrics.snapshot().upstream_open, 0, "{rule}");
+        assert_eq!(endpoint.snapshot().retries, 0, "{rule}");
+        assert_eq!(endpoint.snapshot().open, 0, "{rule}");
     }
 }
 
 #[tokio::test]
 async fn answers_that_are_not_clean_are_refused_and_their_connection_dropped() {
     let broken = UpstreamFault::Broken { answered: true, reused: false };
-    let unanswered = UpstreamFault::Broken { answered: false, reused: false };
     let too_large = UpstreamFault::TooLarge { bytes_max: BYTES_MAX };
     let large = "x".repeat(BYTES_MAX + 1);
     let rows = [
@@ -99,6 +104,35 @@ async fn answers_that_are_not_clean_are_refused_and_their_connection_dropped() {
             broken,
         ),
         (
+            "length and coding",
+            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n".into(),
+            broken,
+        ),
+        ("length twice", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc".into(), broken),
+        ("length listed", "HTTP/1.1 200 OK\r\nContent-Length: 3, 3\r\n\r\nabc".into(), broken),
+        ("length signed", "HTTP/1.1 200 OK\r\nContent-Length: +3\r\n\r\nabc".into(), broken),
+        (
+            "coding twice",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".into(),
+            broken,
+        ),
+        (
+            "coding in HTTP/1.0",
+            "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n".into(),
+            broken,
+        ),
+        ("interim answers without end", "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(50), broken),
+        ("a head without end", format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(80_000)), broken),
+        ("headers without end", format!("HTTP/1.1 200 OK\r\n{}\r\n", "X: y\r\n".repeat(200)), broken),
+        ("a folded header", "HTTP/1.1 200 OK\r\nX: y\r\n Content-Length: 3\r\n\r\nabc".into(), broken),
+        ("a space before the colon", "HTTP/1.1 200 OK\r\nContent-Length : 3\r\n\r\nabc".into(), broken),
+        ("NUL in a header", "HTTP/1.1 200 OK\r\nX: \0\r\nContent-Length: 3\r\n\r\nabc".into(), broken),
+        (
+            "a chunk size beyond numbers",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nabc".into(),
+            broken,
+        ),
+        (
             "coding list",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n".into(),
             broken,
@@ -108,19 +142,15 @@ async fn answers_that_are_not_clean_are_refused_and_their_connection_dropped() {
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n".into(),
             broken,
         ),
-        (
-            "different lengths",
-            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc".into(),
-            unanswered,
-        ),
-        ("no HTTP", "hello\r\n\r\n".into(), unanswered),
+        ("different lengths", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc".into(), broken),
+        ("no HTTP", "hello\r\n\r\n".into(), broken),
         ("bad chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n".into(), broken),
     ];
     for (rule, bytes, expected) in rows {
         let provider = Provider::start(vec![vec![Does::Answer(bytes)]]).await;
-        let (upstream, metrics) = pool(&provider, PoolLimits::default());
+        let (upstream, endpoint) = pool(&provider, PoolLimits::default());
         assert_eq!(send(&upstream).await.unwrap_err(), expected, "{rule}");
-        assert_eq!(metrics.snapshot().upstream_open, 0, "{rule}");
+        assert_eq!(endpoint.snapshot().open, 0, "{rule}");
     }
     let provider = Provider::start(vec![vec![Does::Answer(answer(&"x".repeat(BYTES_MAX)))]]).await;
     let (upstream, _) = pool(&provider, PoolLimits::default());
@@ -141,7 +171,7 @@ async fn bytes_that_nobody_asked_for_spoil_the_connection() {
 async fn the_deadline_ends_a_call_and_its_connection() {
     let provider = Provider::start(vec![vec![Does::Hang]]).await;
     let limits = PoolLimits { connections_max: 1, waiting_max: 1, ..PoolLimits::default() };
-    let (upstream, metrics) = pool(&provider, limits);
+    let (upstream, endpoint) = pool(&provider, limits);
     let request = || Request::get("/").body(Full::default()).unwrap();
     let deadline = clock::now() + Duration::from_millis(200);
     let (first, waiting, third) = tokio::join!(
@@ -152,7 +182,7 @@ async fn the_deadline_ends_a_call_and_its_connection() {
     assert_eq!(first.unwrap_err(), UpstreamFault::Timeout { sent: true });
     assert_eq!(waiting.unwrap_err(), UpstreamFault::Timeout { sent: false });
     assert_eq!(third.unwrap_err(), UpstreamFault::Unreachable(UnreachableKind::Busy));
-    assert_eq!(metrics.snapshot().upstream_open, 0);
+    assert_eq!(endpoint.snapshot().open, 0);
 }
 
 #[tokio::test]
@@ -164,9 +194,38 @@ async fn a_provider_that_is_not_there_is_unreachable_by_kind() {
         ("http://name.invalid".to_owned(), UnreachableKind::Unresolved),
     ];
     for (origin, kind) in rows {
-        let upstream = Upstream::new(Arc::new(Endpoint::new(&origin, None, PoolLimits::default()).unwrap()));
+        let upstream = Upstream::new(endpoint(&origin, None, PoolLimits::default()).unwrap());
         assert_eq!(send(&upstream).await.unwrap_err(), UpstreamFault::Unreachable(kind), "{origin}");
     }
+}
+
+#[tokio::test]
+async fn addresses_are_judged_when_they_are_connected_to() {
+    let provider = Provider::start(vec![vec![Does::Answer(answer("one"))]; 2]).await;
+    let port = provider.addr.port();
+    let forbidden = Err(UpstreamFault::Unreachable(UnreachableKind::Forbidden));
+    let loopback = || vec!["127.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()];
+    let rows = [
+        (format!("http://127.0.0.1:{port}"), Egress::production(Vec::new()), forbidden),
+        (format!("http://localhost:{port}"), Egress::production(Vec::new()), forbidden),
+        (format!("http://127.0.0.1:{port}"), Egress::production(loopback()), Ok(())),
+        (format!("http://localhost:{port}"), Egress::production(loopback()), Ok(())),
+        ("http://169.254.169.254".to_owned(), Egress::test(Vec::new()), forbidden),
+    ];
+    for (origin, egress, expected) in rows {
+        let endpoint = Endpoint::new(&origin, None, PoolLimits::default(), Arc::new(egress)).unwrap();
+        assert_eq!(send(&Upstream::new(Arc::new(endpoint))).await.map(drop), expected, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn interim_answers_are_passed_over() {
+    let hints = "HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\nTransfer-Encoding: x\r\n\r\n".repeat(3);
+    let provider = Provider::start(vec![vec![Does::Answer(hints + &answer("one")), Does::Answer(answer("two"))]]).await;
+    let (upstream, endpoint) = pool(&provider, PoolLimits::default());
+    assert_eq!(send(&upstream).await.unwrap().body(), "one");
+    assert_eq!(send(&upstream).await.unwrap().body(), "two");
+    assert_eq!(endpoint.snapshot().connects_ok, 1);
 }
 
 #[tokio::test]
@@ -222,8 +281,7 @@ async fn providers_are_spoken_to_over_tls_with_an_identity() {
     let identity = Some((cert.as_path(), key.as_path()));
     let origin = format!("https://127.0.0.1:{}", site.workers.addr().port());
     let ask = async |tls| {
-        let endpoint = Endpoint::new(&origin, Some(tls), PoolLimits::default()).unwrap();
-        let upstream = Upstream::new(Arc::new(endpoint));
+        let upstream = Upstream::new(endpoint(&origin, Some(tls), PoolLimits::default()).unwrap());
         let request = Request::get("/tls").body(Full::default()).unwrap();
         upstream.send(request, clock::now() + PATIENCE, BYTES_MAX).await
     };
@@ -250,7 +308,7 @@ fn an_endpoint_is_an_origin() {
         ("", None, Some(EndpointError::NotAnOrigin)),
     ];
     for (origin, tls, expected) in rows {
-        assert_eq!(Endpoint::new(origin, tls, PoolLimits::default()).err(), expected, "{origin}");
+        assert_eq!(endpoint(origin, tls, PoolLimits::default()).err(), expected, "{origin}");
     }
     for (cert, key) in [("good.key", "good.key"), ("good.pem", "good.pem"), ("good.pem", "missing.key")] {
         let (cert, key) = (pki.path(cert), pki.path(key));
