@@ -118,7 +118,7 @@ fn wrong_files_are_named() {
 #[test]
 fn paths_of_a_binding_start_at_its_file() {
     let site = Site::of_samples();
-    let url = "base_url = \"http://127.0.0.1:9002/api\"";
+    let url = "base_url = \"http://10.20.0.12:9002/api\"";
     site.replace("catalogue.toml", url, "base_url = \"https://ga.example.gov.cn\"\ntls = { ca = \"pki/ca.pem\" }");
     let loaded = site.load().unwrap_or_else(|faults| panic!("{faults}"));
     let ca = loaded.catalogue.bindings[1].spec.tls.as_ref().and_then(|tls| tls.ca.clone());

@@ -10,10 +10,10 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::limits::HTTP1_BUFFER_BYTES;
-
 /// Interim answers (1xx) before the one that counts. Nobody needs more than one or two.
 const INTERIM_MAX: u32 = 8;
+/// Longest heads of one answer together; below what hyper takes, so that ours is the limit.
+const HEADS_BYTES_MAX: usize = 32 * 1024;
 
 /// Follows the heads of the answer to one request.
 #[derive(Debug, Default)]
@@ -72,7 +72,7 @@ impl Heads {
             }
         }
         self.raw = raw;
-        if self.interim > INTERIM_MAX || self.raw.len() > HTTP1_BUFFER_BYTES {
+        if self.interim > INTERIM_MAX || self.raw.len() > HEADS_BYTES_MAX {
             self.is_broken = true;
             return Err(io::Error::other("an answer's head does not end"));
         }
@@ -202,7 +202,7 @@ mod tests {
         }
         assert!(heads.observe(b"HTTP/1.1 103 Early Hints\r\n\r\n").is_err());
         heads.begin();
-        assert!(heads.observe(&vec![b'x'; HTTP1_BUFFER_BYTES]).is_ok());
+        assert!(heads.observe(&vec![b'x'; HEADS_BYTES_MAX]).is_ok());
         assert!(heads.observe(b"x").is_err() && !heads.are_clean());
     }
 }
