@@ -60,8 +60,10 @@ impl RestBinding {
         let address = spec.address().map_err(|fault| RestError::Spec(vec![fault]))?;
         let (origin, target) = origin(&address);
         let tls = spec.tls.as_ref().map(load_tls).transpose()?;
+        let connections_max = usize::try_from(spec.connections_max).unwrap_or(usize::MAX);
         let limits = PoolLimits {
-            connections_max: usize::try_from(spec.connections_max).unwrap_or(usize::MAX),
+            connections_max,
+            idle_max: connections_max,
             waiting_max: usize::try_from(spec.waiting_max).unwrap_or(usize::MAX),
             connect: Duration::from_millis(spec.connect_timeout_ms.into()),
             ..PoolLimits::default()

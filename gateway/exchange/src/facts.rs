@@ -1,13 +1,15 @@
 //! What the headers of a call say, and how much of it may be recorded.
 
-use sluice_domain::{Caller, Fault, Mode, ResourceIx, SystemIx};
+use http::HeaderName;
+use sluice_domain::{Fault, Mode, ResourceIx, SystemIx};
 
 use crate::record::Entry;
+use crate::service::Admitted;
 use crate::visit::Visit;
 
-const PURPOSE: &str = "exchange-purpose";
-const HANDLER: &str = "exchange-handler";
-const MATTER: &str = "exchange-matter";
+const PURPOSE: HeaderName = HeaderName::from_static("exchange-purpose");
+const HANDLER: HeaderName = HeaderName::from_static("exchange-handler");
+const MATTER: HeaderName = HeaderName::from_static("exchange-matter");
 /// Longest case number in characters (interface.md).
 const MATTER_CHARS_MAX: usize = 64;
 /// A text that no register holds, in place of header bytes that are no text.
@@ -25,12 +27,12 @@ impl Visit<'_> {
     /// Reads the headers of a call on a resource.
     pub(crate) fn facts(&self) -> Facts<'_> {
         let text = |name| self.header(name).map(|value| value.unwrap_or(UNREADABLE));
-        let matter = match self.header(MATTER) {
+        let matter = match self.header(&MATTER) {
             None => Ok(None),
             Some(Ok(text)) => decoded_matter(text).map(Some).ok_or(Fault::MatterForm),
             Some(Err(())) => Err(Fault::MatterForm),
         };
-        Facts { purpose: text(PURPOSE), handler: text(HANDLER), matter }
+        Facts { purpose: text(&PURPOSE), handler: text(&HANDLER), matter }
     }
 
     /// What is recorded of a call: only what the exchange itself knows to be true.
@@ -47,7 +49,23 @@ impl Visit<'_> {
         let handler =
             facts.handler.filter(|handler| party.is_some_and(|party| policy.handler_state(party, handler).is_some()));
         let purpose = facts.purpose.filter(|purpose| policy.purpose_by_code(purpose).is_some());
-        let matter = facts.matter.ok().flatten().map(|matter| self.worker.tagger(self.today()).matter(&matter));
+        let known = Facts { handler, purpose, matter: facts.matter };
+        self.entry_from((system, &known), (template, mode), resource, units)
+    }
+
+    /// The same for a call that was admitted: its handler and purpose were found in the registers then.
+    pub(crate) fn entry_for<'f>(&'f self, admitted: &Admitted<'f>, resource: ResourceIx, units: u32) -> Entry<'f> {
+        self.entry_from((admitted.caller.system, &admitted.facts), admitted.call, Some(resource), units)
+    }
+
+    fn entry_from<'f>(
+        &'f self,
+        (system, known): (SystemIx, &Facts<'f>),
+        (template, mode): (&'static str, Mode),
+        resource: Option<ResourceIx>,
+        units: u32,
+    ) -> Entry<'f> {
+        let matter = known.matter.as_ref().ok().and_then(Option::as_ref);
         Entry {
             view: &self.view,
             peer: self.peer,
@@ -57,22 +75,11 @@ impl Visit<'_> {
             template,
             mode: mode.as_str(),
             resource,
-            handler: handler.unwrap_or_default(),
-            purpose: purpose.unwrap_or_default(),
-            matter,
+            handler: known.handler.unwrap_or_default(),
+            purpose: known.purpose.unwrap_or_default(),
+            matter: matter.map(|matter| self.worker.tagger(self.today()).matter(matter)),
             units,
         }
-    }
-
-    /// The same for a caller that was identified.
-    pub(crate) fn entry_for(
-        &self,
-        caller: Caller,
-        call: (&'static str, Mode),
-        resource: ResourceIx,
-        units: u32,
-    ) -> Entry<'_> {
-        self.entry_of(caller.system, call, Some(resource), units)
     }
 }
 

@@ -14,6 +14,7 @@ mod access;
 mod ask;
 mod catalogue;
 mod cursor;
+mod decimal;
 mod disclose;
 mod facts;
 mod failure;

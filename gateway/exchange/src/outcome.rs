@@ -3,10 +3,12 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use sluice_domain::PartyIx;
 use sluice_ledger::RequestKey;
 use sluice_transport::clock;
 
 use crate::record::Ending;
+use crate::snapshot::View;
 use crate::tally::Answered;
 use crate::worker::Worker;
 
@@ -21,7 +23,9 @@ pub(crate) struct OnEnd {
     pub(crate) status: u16,
     /// Stable code of a refusal or failure, else empty.
     pub(crate) code: &'static str,
-    pub(crate) party: Box<str>,
+    /// Names the calling party as it was when the request began.
+    pub(crate) view: Rc<View>,
+    pub(crate) party: Option<PartyIx>,
     pub(crate) started: Instant,
     pub(crate) upstream: Duration,
     pub(crate) bytes: u64,
@@ -50,7 +54,7 @@ impl Drop for OnEnd {
             method: self.method,
             status: self.status,
             outcome: if self.code.is_empty() { "ok" } else { self.code },
-            party: &self.party,
+            party: self.view.party_key(self.party),
             took,
             upstream: self.upstream,
             aborted: self.is_aborted,

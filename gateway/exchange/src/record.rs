@@ -18,6 +18,7 @@ use sluice_ledger::{Appender, Closed, Drive, Ledger, Pending, RequestKey};
 use sluice_transport::Peer;
 use uuid::Uuid;
 
+use crate::decimal::{decimal, decimal_buffer};
 use crate::disclose::Opened;
 use crate::snapshot::View;
 use crate::subjects::Tag;
@@ -216,8 +217,8 @@ impl Recorder {
         let system = policy.system(entry.system);
         let resource = entry.resource.and_then(|ix| policy.resource(ix));
         let provider = resource.and_then(|resource| policy.party(resource.provider));
-        let mut version = itoa_buffer();
-        let resource_version = resource.map_or("", |resource| decimal(&mut version, resource.version));
+        let mut version = decimal_buffer();
+        let resource_version = resource.map_or("", |resource| decimal(&mut version, resource.version.into()));
         let permit = match verdict {
             Verdict::Permit { permit, .. } => Some(*permit),
             Verdict::Deny { .. } => None,
@@ -278,38 +279,4 @@ pub(crate) fn is_selection(access: &Access<'_>) -> bool {
 
 fn tags_of(subjects: &[Tag]) -> Vec<SubjectTag> {
     subjects.iter().map(|(id_type, tag)| SubjectTag { id_type: *id_type, tag: *tag }).collect()
-}
-
-const fn itoa_buffer() -> [u8; 10] {
-    [0; 10]
-}
-
-/// Decimal digits without allocation; a record is encoded on the way of every call.
-fn decimal(buffer: &mut [u8; 10], number: u32) -> &str {
-    let mut at = buffer.len();
-    let mut rest = number;
-    loop {
-        at -= 1;
-        let digit = u8::try_from(rest % 10).unwrap_or_default();
-        if let Some(place) = buffer.get_mut(at) {
-            *place = b'0' + digit;
-        }
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    buffer.get(at..).and_then(|digits| std::str::from_utf8(digits).ok()).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_are_written_in_decimal() {
-        for number in [0, 7, 10, 4_294_967_295] {
-            assert_eq!(decimal(&mut itoa_buffer(), number), number.to_string());
-        }
-    }
 }

@@ -1,7 +1,6 @@
 //! Responses: headers, bodies, and the outcome that is recorded when a body has gone.
 
 use std::convert::Infallible;
-use std::fmt::Write as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -12,6 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use sluice_ledger::Durable;
 use uuid::Uuid;
 
+use crate::decimal::{decimal, decimal_buffer};
 use crate::limit::Standing;
 use crate::outcome::OnEnd;
 
@@ -94,36 +94,58 @@ pub(crate) fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 
 /// `Exchange-Receipt`: where the durable record stands.
 pub(crate) fn receipt(headers: &mut HeaderMap, origin: &str, durable: &Durable) {
-    let mut value = String::with_capacity(origin.len() + 96);
-    let _ = write!(value, "origin=\"{origin}\", index={}, leaf=\"{}\"", durable.index(), durable.leaf_base64());
-    insert(headers, RECEIPT, &value);
+    let mut line = Line::with_capacity(origin.len() + 96);
+    line.text("origin=\"").text(origin).text("\", index=").number(durable.index());
+    line.text(", leaf=\"").text(&durable.leaf_base64()).text("\"");
+    line.insert(headers, RECEIPT);
 }
 
 /// `RateLimit`, `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-11) and the older family.
 pub(crate) fn limits(headers: &mut HeaderMap, standing: &Standing) {
-    let mut policy = String::with_capacity(64);
-    let mut limit = String::with_capacity(48);
+    let mut policy = Line::with_capacity(64);
+    let mut limit = Line::with_capacity(48);
     if let Some((size, left)) = standing.second {
-        let _ = write!(policy, "\"second\";q={size};w=1");
-        let _ = write!(limit, "\"second\";r={left};t=1");
+        policy.text("\"second\";q=").number(size.into()).text(";w=1");
+        limit.text("\"second\";r=").number(left.into()).text(";t=1");
     }
     if let Some((quota, left, reset_s)) = standing.day {
-        let comma = if policy.is_empty() { "" } else { ", " };
-        let _ = write!(policy, "{comma}\"day\";q={quota};w=86400");
-        let _ = write!(limit, "{comma}\"day\";r={left};t={reset_s}");
+        let comma = if standing.second.is_some() { ", " } else { "" };
+        policy.text(comma).text("\"day\";q=").number(quota.into()).text(";w=86400");
+        limit.text(comma).text("\"day\";r=").number(left.into()).text(";t=").number(reset_s.into());
     }
-    if policy.is_empty() {
-        return;
-    }
-    insert(headers, RATE_LIMIT_POLICY, &policy);
-    insert(headers, RATE_LIMIT, &limit);
     // The older family knows one limit: the one with least left.
     let second = standing.second.map(|(size, left)| (size, left, 1));
     let tightest = [second, standing.day].into_iter().flatten().min_by_key(|(_, left, _)| *left);
-    if let Some((size, left, reset_s)) = tightest {
-        headers.insert(X_LIMIT, HeaderValue::from(size));
-        headers.insert(X_REMAINING, HeaderValue::from(left));
-        headers.insert(X_RESET, HeaderValue::from(reset_s));
+    let Some((size, left, reset_s)) = tightest else { return };
+    policy.insert(headers, RATE_LIMIT_POLICY);
+    limit.insert(headers, RATE_LIMIT);
+    headers.insert(X_LIMIT, HeaderValue::from(size));
+    headers.insert(X_REMAINING, HeaderValue::from(left));
+    headers.insert(X_RESET, HeaderValue::from(reset_s));
+}
+
+/// A header value being written. Every answer carries several, and `fmt` costs more than all their bytes.
+struct Line(Vec<u8>);
+
+impl Line {
+    fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
+    fn text(&mut self, text: &str) -> &mut Self {
+        self.0.extend_from_slice(text.as_bytes());
+        self
+    }
+
+    fn number(&mut self, number: u64) -> &mut Self {
+        self.text(decimal(&mut decimal_buffer(), number))
+    }
+
+    /// A value that HTTP cannot carry is left out.
+    fn insert(self, headers: &mut HeaderMap, name: HeaderName) {
+        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(self.0)) {
+            headers.insert(name, value);
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use sluice_domain::{Admission, Caller, Code, Fault, ItemSet, Mode, Permit, Quest
 use sluice_transport::{body, clock};
 
 use crate::disclose::{self, Body, Opened};
+use crate::facts::Facts;
 use crate::failure::{Failure, Run, Unanswered};
 use crate::limit::Standing;
 use crate::record::{Opening, Verdict};
@@ -24,12 +25,13 @@ use crate::visit::{Beside, Visit};
 
 /// What identification and admission found, with the body that was read then.
 pub(crate) struct Admitted<'a> {
-    caller: Caller,
+    pub(crate) caller: Caller,
+    pub(crate) facts: Facts<'a>,
     pub(crate) admission: Admission,
     pub(crate) resource: &'a Resource,
     pub(crate) body: Bytes,
     /// Path template and mode.
-    call: (&'static str, Mode),
+    pub(crate) call: (&'static str, Mode),
 }
 
 impl Visit<'_> {
@@ -90,7 +92,7 @@ impl Visit<'_> {
         let resource = policy.resource(admission.resource()).ok_or(Code::ResourceNotFound)?;
         let body = self.read_json(body).await?;
         self.begun.set(clock::now());
-        let admitted = Admitted { caller, admission, resource, body, call };
+        let admitted = Admitted { caller, facts, admission, resource, body, call };
         match call.1 {
             Mode::Verify => self.verify(&admitted).await,
             _ => self.query(&admitted).await,
@@ -128,12 +130,12 @@ impl Visit<'_> {
     ) -> Vec<Tag> {
         let mut tagger = self.worker.tagger(self.today());
         let mut tags: Vec<Tag> = Vec::new();
-        let mut seen = std::collections::HashSet::with_hasher(foldhash::fast::RandomState::default());
         for (at, value) in values {
             let kind = resource.items.get(*at).and_then(|item| SubjectType::of(item.semantic));
             if let Some(kind) = kind {
                 let tag = tagger.subject(kind, value);
-                if seen.insert(tag) {
+                // A batch names a hundred people at most: looking through them costs less than a set would.
+                if !tags.contains(&tag) {
                     tags.push(tag);
                 }
             }
@@ -149,7 +151,7 @@ impl Visit<'_> {
         (standing, units): (Standing, u32),
         subjects: &[Tag],
     ) -> Result<(Opening, Run), Failure> {
-        let entry = self.entry_for(admitted.caller, admitted.call, permit.resource(), units);
+        let entry = self.entry_for(admitted, permit.resource(), units);
         let is_selection = permit.grant().is_none() && self.is_first_use(permit);
         let verdict = Verdict::Permit { permit, subjects, is_selection };
         let epoch = self.worker.tagger(self.today()).epoch();

@@ -73,6 +73,11 @@ impl View {
         self.snapshot.bindings.iter().zip(&self.adapters).find(same)?.1.clone()
     }
 
+    /// A party's key, or empty.
+    pub(crate) fn party_key(&self, party: Option<PartyIx>) -> &str {
+        party.and_then(|party| self.snapshot.policy.party(party)).map_or("", |party| party.key.as_str())
+    }
+
     /// This worker's end of a resource's binding, and the binding.
     pub(crate) fn adapter(&self, resource: ResourceIx) -> Option<(&dyn Adapter, &dyn Binding)> {
         let adapter = self.adapters.get(resource.at())?.as_deref()?;

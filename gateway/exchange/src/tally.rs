@@ -88,7 +88,52 @@ impl Figures {
 
 /// A worker's own figures.
 #[derive(Default)]
-pub(crate) struct Tally(Mutex<Figures>);
+pub(crate) struct Tally(Mutex<Counted>);
+
+#[derive(Default)]
+struct Counted {
+    figures: Figures,
+    /// What was counted last, with a count that `figures` lack: requests come in runs of one kind, and finding
+    /// their place each time would cost a hash and a copy of the labels.
+    recent: Option<(RequestLabels, u64)>,
+}
+
+impl Counted {
+    fn request(&mut self, answered: &Answered<'_>) {
+        if let Some((labels, count)) = &mut self.recent
+            && labels.are_of(answered)
+        {
+            *count += 1;
+            return;
+        }
+        self.settle();
+        self.recent = Some((RequestLabels::of(answered), 1));
+    }
+
+    fn settle(&mut self) {
+        if let Some((labels, count)) = self.recent.take() {
+            *self.figures.requests.entry(labels).or_default() += count;
+        }
+    }
+}
+
+impl RequestLabels {
+    fn of(answered: &Answered<'_>) -> Self {
+        Self {
+            route: answered.route,
+            method: answered.method,
+            status: answered.status,
+            outcome: answered.outcome,
+            party: answered.party.to_owned(),
+        }
+    }
+
+    fn are_of(&self, answered: &Answered<'_>) -> bool {
+        self.status == answered.status
+            && self.party == answered.party
+            && (self.route, self.method, self.outcome) == (answered.route, answered.method, answered.outcome)
+    }
+}
 
 /// One answered request.
 pub(crate) struct Answered<'a> {
@@ -103,20 +148,14 @@ pub(crate) struct Answered<'a> {
 }
 
 impl Tally {
-    fn lock(&self) -> MutexGuard<'_, Figures> {
+    fn lock(&self) -> MutexGuard<'_, Counted> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn count(&self, answered: &Answered<'_>, token_cache: (u64, u64, u64)) {
-        let mut figures = self.lock();
-        let labels = RequestLabels {
-            route: answered.route,
-            method: answered.method,
-            status: answered.status,
-            outcome: answered.outcome,
-            party: answered.party.to_owned(),
-        };
-        *figures.requests.entry(labels).or_default() += 1;
+        let mut counted = self.lock();
+        counted.request(answered);
+        let figures = &mut counted.figures;
         figures.duration.observe(answered.took);
         figures.overhead.observe(answered.took.saturating_sub(answered.upstream));
         if !answered.upstream.is_zero() {
@@ -127,6 +166,8 @@ impl Tally {
     }
 
     pub(crate) fn snapshot(&self) -> Figures {
-        self.lock().clone()
+        let mut counted = self.lock();
+        counted.settle();
+        counted.figures.clone()
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, header, request};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use sluice_domain::texts::Lang;
@@ -107,12 +107,11 @@ impl<'v> Visit<'v> {
 
     /// Key of the calling party, or empty.
     pub(crate) fn party_key(&self) -> &str {
-        let policy = &self.view.snapshot.policy;
-        self.party().and_then(|party| policy.party(party)).map_or("", |party| party.key.as_str())
+        self.view.party_key(self.party())
     }
 
     /// A request header's text; `Err` if it is there and is no visible ASCII.
-    pub(crate) fn header(&self, name: &str) -> Option<Result<&str, ()>> {
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<Result<&str, ()>> {
         Some(self.head.headers.get(name)?.to_str().map_err(|_| ()))
     }
 
@@ -255,7 +254,8 @@ impl<'v> Visit<'v> {
             method: known_method(&self.head.method),
             status: 499,
             code: "",
-            party: self.party_key().into(),
+            view: Rc::clone(&self.view),
+            party: self.party(),
             started: self.started,
             upstream: Duration::ZERO,
             bytes: 0,

@@ -48,14 +48,15 @@ impl SaltKey {
     /// appended to it, which is all that HMAC's second pass would prevent.
     pub(crate) fn salt(&self, worker: u16, ctr: u64) -> [u8; SALT_BYTES] {
         let mut message = [0; KEY_BYTES + 14];
-        let fields = self.epoch.to_be_bytes().into_iter().chain(worker.to_be_bytes()).chain(ctr.to_be_bytes());
-        for (byte, value) in message.iter_mut().zip(self.key.into_iter().chain(fields)) {
-            *byte = value;
-        }
+        let (key, fields) = message.split_at_mut(KEY_BYTES);
+        let (epoch, fields) = fields.split_at_mut(4);
+        let (of_worker, of_record) = fields.split_at_mut(2);
+        key.copy_from_slice(&self.key);
+        epoch.copy_from_slice(&self.epoch.to_be_bytes());
+        of_worker.copy_from_slice(&worker.to_be_bytes());
+        of_record.copy_from_slice(&ctr.to_be_bytes());
         let mut salt = [0; SALT_BYTES];
-        for (byte, value) in salt.iter_mut().zip(sha256(&message)) {
-            *byte = value;
-        }
+        salt.copy_from_slice(sha256(&message).split_at(SALT_BYTES).0);
         salt
     }
 }

@@ -22,7 +22,8 @@ use crate::tls::{TlsError, certificates};
 pub struct PoolLimits {
     /// Connections in use at once (64).
     pub connections_max: usize,
-    /// Idle connections kept (32).
+    /// Idle connections kept (64): as many as may be in use, or those beyond it would be opened and closed by turns
+    /// under a steady load.
     pub idle_max: usize,
     /// Requests that may wait for a connection (256).
     pub waiting_max: usize,
@@ -40,7 +41,7 @@ impl Default for PoolLimits {
     fn default() -> Self {
         Self {
             connections_max: 64,
-            idle_max: 32,
+            idle_max: 64,
             waiting_max: 256,
             idle: Duration::from_secs(20),
             age_max: Duration::from_mins(10),
