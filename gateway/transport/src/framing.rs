@@ -61,11 +61,18 @@ impl HeadWatch {
         if self.place != Place::Head {
             return Ok(());
         }
-        let Some(lines) = Lines::read(&self.raw).filter(|lines| lines.are_of(&self.raw, method, headers)) else {
+        // hyper keeps one length at most.
+        let length = headers.get(header::CONTENT_LENGTH);
+        let lines_known = headers.len() - usize::from(length.is_some());
+        let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
+        if self.is_whole(headers, length.unwrap_or(0)) {
+            self.raw.clear();
+            return Ok(());
+        }
+        let Some(lines) = Lines::read(&self.raw).filter(|lines| lines.are_of(&self.raw, method, lines_known)) else {
             self.lose();
             return Ok(());
         };
-        let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         if lines.codings > 0 {
             self.lose();
         } else {
@@ -76,6 +83,20 @@ impl HeadWatch {
             (0, _) => Err(Fault::ContentLength),
             _ => Err(Fault::TransferEncoding),
         }
+    }
+
+    /// The ordinary case, told without reading lines: `raw` is one head and its body and nothing else,
+    /// and has a line end for each header that hyper kept, so that it dropped none.
+    ///
+    /// Were the head longer than what lies in front of the body, it would hold an empty line, which
+    /// ends a head; were it shorter, there would be line ends too many.
+    fn is_whole(&self, headers: &HeaderMap, body_bytes: u64) -> bool {
+        let body_bytes = usize::try_from(body_bytes).unwrap_or(usize::MAX);
+        let head = self.raw.len().checked_sub(body_bytes).and_then(|end| self.raw.get(..end));
+        head.is_some_and(|head| {
+            // The request line and the empty line end as well.
+            head.ends_with(b"\r\n\r\n") && line_ends(head) == headers.len() + 2
+        }) && !headers.contains_key(header::TRANSFER_ENCODING)
     }
 
     /// The answer is out: what comes next is a head again.
@@ -146,8 +167,11 @@ impl Lines {
                 _ if is_request_line => is_request_line = false,
                 _ => {
                     lines.total += 1;
-                    lines.lengths += usize::from(is_named(line, b"content-length"));
-                    lines.codings += usize::from(is_named(line, b"transfer-encoding"));
+                    match line.first() {
+                        Some(b'c' | b'C') => lines.lengths += usize::from(is_named(line, b"content-length")),
+                        Some(b't' | b'T') => lines.codings += usize::from(is_named(line, b"transfer-encoding")),
+                        _ => {}
+                    }
                 }
             }
         }
@@ -155,14 +179,22 @@ impl Lines {
     }
 
     /// Whether these are the lines of the request that hyper parsed: same method, and every line
-    /// that is missing from `headers` is one of those that hyper drops.
-    fn are_of(&self, raw: &[u8], method: &Method, headers: &HeaderMap) -> bool {
-        let kept = headers.get_all(header::CONTENT_LENGTH).iter().count();
+    /// that is missing from the `lines_known` to it, lengths not counted, is one of those that hyper drops.
+    fn are_of(&self, raw: &[u8], method: &Method, lines_known: usize) -> bool {
         let request_line = raw.trim_ascii_start();
         request_line.starts_with(method.as_str().as_bytes())
             && request_line.get(method.as_str().len()) == Some(&b' ')
-            && self.total + kept == headers.len() + self.lengths
+            && self.total == lines_known + self.lengths
     }
+}
+
+/// Bytes in which no more line ends than a byte counts are looked for at once.
+const PIECE_BYTES: usize = 128;
+
+/// Counts in bytes and without an overflow check, so that the loop runs on vectors.
+fn line_ends(head: &[u8]) -> usize {
+    let count = |piece: &[u8]| piece.iter().fold(0, |ends: u8, byte| ends.wrapping_add(u8::from(*byte == b'\n')));
+    head.chunks(PIECE_BYTES).map(|piece| usize::from(count(piece))).sum()
 }
 
 fn is_named(line: &[u8], name: &[u8]) -> bool {

@@ -12,6 +12,7 @@ pub mod clock;
 mod connection;
 pub mod edge;
 mod framing;
+mod in_flight;
 mod limits;
 mod listen;
 mod metrics;

@@ -23,13 +23,14 @@ use tokio_rustls::server::TlsStream;
 use crate::clock;
 use crate::connection::{Conn, Cut, drive};
 use crate::edge::EdgeRules;
+use crate::in_flight::InFlight;
 use crate::limits::{
     ConnectionLimits, HTTP1_BUFFER_BYTES, HTTP2_CONNECTION_WINDOW_BYTES, HTTP2_HEADER_LIST_BYTES, HTTP2_LOCAL_RESETS,
     HTTP2_PENDING_RESETS, HTTP2_PIECE_BYTES, HTTP2_PING_INTERVAL, HTTP2_PING_TIMEOUT, HTTP2_STREAM_WINDOW_BYTES,
 };
 use crate::metrics::{HandshakeFailure, WorkerMetrics};
 use crate::peer::{Peer, Protocol};
-use crate::request::{InFlight, answer};
+use crate::request::answer;
 use crate::service::{Phase, PhaseFlag, Service, WorkerContext};
 use crate::tls::TlsSwap;
 use crate::tracker::Tracker;
@@ -53,7 +54,7 @@ pub(crate) struct Worker<S> {
     pub(crate) rules: EdgeRules,
     pub(crate) limits: ConnectionLimits,
     pub(crate) metrics: Arc<WorkerMetrics>,
-    pub(crate) in_flight: Rc<InFlight>,
+    in_flight: Rc<InFlight>,
     tls: TlsSwap,
     phase: PhaseFlag,
     tracker: Tracker,
@@ -197,7 +198,8 @@ impl<S: Service> Worker<S> {
         self.metrics.handshakes_ok.add(1);
         self.metrics.handshakes_resumed.add(u64::from(peer.tls_resumed));
         self.metrics.handshake.observe(clock::now().saturating_duration_since(started));
-        let registered = Registered::new(self, Rc::new(Conn::new(peer)));
+        let of_peer = self.in_flight.of_peer(peer.fingerprint);
+        let registered = Registered::new(self, Rc::new(Conn::new(peer, of_peer)));
         if self.is_draining() {
             registered.conn.finish();
         }

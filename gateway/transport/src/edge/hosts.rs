@@ -12,7 +12,16 @@ const HTTPS_PORT: u16 = 443;
 
 /// Names and addresses under which the exchange is called. An empty list accepts nothing.
 #[derive(Debug, Clone, Default)]
-pub struct AllowedHosts(Vec<(String, Option<u16>)>);
+pub struct AllowedHosts(Vec<Allowed>);
+
+/// One of them, in lower case.
+#[derive(Debug, Clone)]
+struct Allowed {
+    name: String,
+    port: Option<u16>,
+    /// As callers write it: with the port if only one is accepted.
+    spelling: String,
+}
 
 /// An entry that is no host.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -27,15 +36,23 @@ impl AllowedHosts {
     pub fn new<'a>(hosts: impl IntoIterator<Item = &'a str>) -> Result<Self, HostError> {
         let parse = |text: &str| {
             let host = parse(text.as_bytes()).ok_or_else(|| HostError(text.to_owned()))?;
-            Ok((String::from_utf8_lossy(host.name).to_ascii_lowercase(), host.port))
+            let name = String::from_utf8_lossy(host.name).to_ascii_lowercase();
+            let spelling = host.port.map_or_else(|| name.clone(), |port| format!("{name}:{port}"));
+            Ok(Allowed { name, port: host.port, spelling })
         };
         hosts.into_iter().map(parse).collect::<Result<_, _>>().map(Self)
     }
 
     fn accepts(&self, host: &Host<'_>) -> bool {
-        self.0.iter().any(|(name, port)| {
-            host.name.eq_ignore_ascii_case(name.as_bytes()) && port.is_none_or(|port| host.port_or_default() == port)
+        self.0.iter().any(|known| {
+            host.name.eq_ignore_ascii_case(known.name.as_bytes())
+                && known.port.is_none_or(|port| host.port_or_default() == port)
         })
+    }
+
+    /// Whether `text` is one of us to the letter, and the one that TLS was asked for.
+    fn spells(&self, text: &[u8], sni: Option<&str>) -> bool {
+        self.0.iter().any(|known| known.spelling.as_bytes() == text && sni.is_none_or(|sni| sni == known.name))
     }
 }
 
@@ -56,7 +73,12 @@ impl Host<'_> {
 }
 
 pub(super) fn check(head: &Head<'_>, host: Option<&HeaderValue>, allowed: &AllowedHosts) -> Result<(), Refusal> {
-    let authority = match head.uri.authority() {
+    let authority = head.uri.authority();
+    // Ordinary callers write one host, and as we do.
+    if authority.is_none() && host.is_some_and(|text| allowed.spells(text.as_bytes(), head.sni)) {
+        return Ok(());
+    }
+    let authority = match authority {
         Some(authority) => Some(parse(authority.as_str().as_bytes()).ok_or_else(|| malformed(Fault::HostMismatch))?),
         None => None,
     };
