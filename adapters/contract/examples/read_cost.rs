@@ -3,9 +3,10 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use sluice_contract::Layout;
+use bytes::Bytes;
 use sluice_contract::answer::read;
 use sluice_contract::spec::OperationSpec;
+use sluice_contract::{Layout, Page};
 use sluice_domain::{
     Item, ItemCode, ItemSet, ItemType, Level, Modes, PartyIx, ProvisionMode, Resource, ResourceCode, ShareCondition,
     ShareType,
@@ -23,12 +24,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     )?;
     let layout = Layout::of_records(&call, &resource).map_err(|faults| format!("{faults:?}"))?;
     let body = body();
+    let pages = [Page::from(Bytes::from(body.clone()))];
     let wanted: ItemSet = (0..ITEMS).step_by(3).collect();
     let mut out = String::with_capacity(body.len());
     let begin = tokio::time::Instant::now();
     for _ in 0..ROUNDS {
         out.clear();
-        let envelope = read(black_box(body.as_bytes()), &layout, &wanted, &mut |row| {
+        let envelope = read(black_box(&pages), &layout, &wanted, &mut |row| {
             row.cells().for_each(|(_, cell)| out.push_str(cell.raw()));
             Ok(())
         })?;

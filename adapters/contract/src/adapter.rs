@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use sluice_domain::compare::Verdict;
 use sluice_domain::{ItemSet, Permit, Resource, ResourceCode};
 
+use crate::answer::Page;
 use crate::fault::ProviderFault;
 use crate::layout::Layout;
 
@@ -34,7 +34,7 @@ pub trait Binding: Send + Sync {
 pub trait Adapter {
     /// Asks for records.
     ///
-    /// The body is as the provider wrote it: only [`crate::answer::read`] with the layout beside it
+    /// The pages are as the provider wrote them: only [`crate::answer::read`] with the layout beside it
     /// may look inside. Not cancel safe in effect: the provider may have worked; safe for us.
     fn fetch<'a>(&'a self, permit: &'a Permit, ask: &'a Ask<'a>) -> Answering<'a, Fetched>;
 
@@ -88,26 +88,26 @@ impl std::fmt::Debug for Ask<'_> {
 }
 
 /// Records as the provider wrote them.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Fetched {
-    /// The provider's body; empty when `not_found`.
-    pub body: Bytes,
-    /// How to read it.
+    /// The pages of the answer, to be read as one sequence; none where nothing was found, known from the
+    /// head alone.
+    pub pages: Vec<Page>,
+    /// How to read them.
     pub layout: Arc<Layout>,
     /// How many of the `offset` records the provider has left out already.
     pub skipped: u32,
-    /// Nothing was found, known from the HTTP status alone: there is no body to read.
-    pub not_found: bool,
 }
 
-impl std::fmt::Debug for Fetched {
-    /// The body holds citizens' data, so only its size is shown.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fetched")
-            .field("body_bytes", &self.body.len())
-            .field("skipped", &self.skipped)
-            .field("not_found", &self.not_found)
-            .finish_non_exhaustive()
+impl Fetched {
+    /// Bytes of all pages.
+    pub fn len(&self) -> usize {
+        self.pages.iter().map(Page::len).sum()
+    }
+
+    /// Whether there is nothing to read.
+    pub fn is_empty(&self) -> bool {
+        self.pages.is_empty()
     }
 }
 

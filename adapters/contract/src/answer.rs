@@ -1,63 +1,91 @@
 //! The one reader of providers' answers: a single streaming pass, guided by a [`Layout`], that keeps
 //! what is asked for as raw text and refuses whatever cannot be proven clean.
 
+mod page;
 mod row;
+mod scan;
 mod walk;
+mod xml;
 
 use sluice_domain::ItemSet;
 
 use crate::fault::BadAnswer;
-use crate::layout::{Condition, Layout, NodeIx, Records, Source};
+use crate::layout::{Condition, Head, Layout, NodeIx, Outcome, Records, Source, Test};
+use crate::paging::NEXT_BYTES_MAX;
 
+pub use page::{Page, Received, receive};
 pub use row::{Cell, Row};
 
-use walk::{Member, Part, Walk};
+use row::Slot;
+use scan::{Raw, Scan};
+use walk::{Member, Part};
 
 /// Deepest nesting of a part of an answer that is skipped.
 pub const DEPTH_MAX: usize = 64;
 
-/// Most records in one answer; a provider that sends more does not page.
+/// Most records in one answer, all its pages together; a provider that sends more does not page.
 pub const RECORDS_MAX: usize = 10_000;
 
 /// Longest text of [`Envelope::as_of`] in bytes.
 pub const AS_OF_BYTES_MAX: usize = 40;
+
+/// Receives one record.
+type OnRecord<'f> = &'f mut dyn FnMut(&Row<'_>) -> Result<(), BadAnswer>;
 
 /// What an answer says beside its records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
     /// Whether there was at least one record.
     pub found: bool,
-    /// Date or time of the provider's data: ASCII digits, signs and the letters `T` and `Z` only.
+    /// Date or time of the provider's data: ASCII digits, signs and the letters `T` and `Z` only. Of several
+    /// pages that of the first.
     pub as_of: Option<String>,
     /// How many records were given to `on_record`.
     pub records: usize,
 }
 
-/// Reads an answer in one pass and gives each record to `on_record`, in the provider's order.
+/// What a page says that the call needs to know before its records are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examined {
+    /// How many records it holds, one that says "not found" none.
+    pub records: usize,
+    /// Cursor or address of the next page, where the layout looks for it.
+    pub next: Option<String>,
+    /// What the error means that it declares to be.
+    pub(crate) outcome: Option<Outcome>,
+}
+
+/// Reads the pages of an answer as one sequence and gives each record to `on_record`, in the provider's
+/// order. No page is an answer that found nothing.
 ///
 /// Conditions may stand behind the records: what `on_record` received may be given out only after
-/// this returned `Ok`. A cell is a scalar, raw as the provider wrote it or as the code map says; only
+/// this returned `Ok`. A cell is a scalar, raw as the provider wrote it or as code map and format say; only
 /// cells of `items` are in a row, and every one of them is.
 ///
 /// # Errors
 /// [`BadAnswer`] for whatever cannot be proven clean, and what `on_record` returns.
-pub fn read(
-    body: &[u8],
-    layout: &Layout,
-    items: &ItemSet,
-    on_record: &mut dyn FnMut(&Row<'_>) -> Result<(), BadAnswer>,
-) -> Result<Envelope, BadAnswer> {
-    let text = std::str::from_utf8(body).map_err(|_| BadAnswer::NotUtf8)?;
-    let mut reading = Reading::new(text, layout, items, on_record)?;
-    let mut document = serde_json::Deserializer::from_str(text);
-    let walked = serde::de::DeserializeSeed::deserialize(Walk::root(&mut reading), &mut document);
-    match (walked, reading.fault) {
-        (_, Some(fault)) => return Err(fault),
-        (Err(_), None) => return Err(BadAnswer::NotJson),
-        (Ok(()), None) => {}
+pub fn read(pages: &[Page], layout: &Layout, items: &ItemSet, on_record: OnRecord<'_>) -> Result<Envelope, BadAnswer> {
+    let mut whole = Envelope { found: false, as_of: None, records: 0 };
+    for page in pages {
+        let mut reading = Reading::new(page, layout, items, on_record)?;
+        reading.records_max = RECORDS_MAX - whole.records;
+        let one = reading.pass()?.finish()?;
+        whole.found |= one.found;
+        whole.records += one.records;
+        whole.as_of = whole.as_of.or(one.as_of);
     }
-    document.end().map_err(|_| BadAnswer::Trailing)?;
-    reading.finish()
+    Ok(whole)
+}
+
+/// Looks through a page without giving its records to anyone.
+///
+/// # Errors
+/// [`BadAnswer`] for a text that is not clean JSON, and `Next` for a next page that is named in no valid form.
+pub fn examine(page: &Page, layout: &Layout) -> Result<Examined, BadAnswer> {
+    let mut ignored = |_: &Row<'_>| Ok(());
+    let reading = Reading::new(page, layout, &ItemSet::EMPTY, &mut ignored)?.pass()?;
+    let outcome = layout.conditions.outcome(reading.head, &mut |node, test| reading.passes(node, test));
+    Ok(Examined { records: reading.count(), next: reading.next()?, outcome })
 }
 
 /// What was met at a node.
@@ -65,12 +93,8 @@ pub fn read(
 enum Seen<'a> {
     /// Nothing yet.
     Absent,
-    /// Raw JSON of a value that was not looked into.
-    Raw(&'a str),
-    /// A scalar where an object or array could have been, decoded.
-    Scalar(&'a str),
-    /// Another scalar there, whose text is not kept.
-    OtherScalar,
+    /// A value that was not looked into.
+    Raw(Raw<'a>),
     /// An object that was looked into.
     Object,
     /// An array that was looked into.
@@ -80,27 +104,26 @@ enum Seen<'a> {
 /// State of one pass.
 struct Reading<'a, 'f> {
     layout: &'a Layout,
+    scan: Scan<'a>,
+    head: Head,
     /// Item position and source of each wanted item.
     wanted: Vec<(usize, &'a Source)>,
-    /// Whether nothing in the document can be too deep.
-    shallow: bool,
     envelope: Vec<Seen<'a>>,
     record: Vec<Seen<'a>>,
-    cells: Vec<Option<Cell<'a>>>,
+    /// Wanted values of one record, by item position.
+    slots: Vec<Slot<'a>>,
+    /// Texts of values that were converted.
+    converted: String,
     /// Members of the first record, in order.
     members: Vec<Member<'a>>,
     records: usize,
-    fault: Option<BadAnswer>,
-    on_record: &'f mut dyn FnMut(&Row<'_>) -> Result<(), BadAnswer>,
+    records_max: usize,
+    on_record: OnRecord<'f>,
 }
 
 impl<'a, 'f> Reading<'a, 'f> {
-    fn new(
-        text: &'a str,
-        layout: &'a Layout,
-        items: &ItemSet,
-        on_record: &'f mut dyn FnMut(&Row<'_>) -> Result<(), BadAnswer>,
-    ) -> Result<Self, BadAnswer> {
+    fn new(page: &'a Page, layout: &'a Layout, items: &ItemSet, on_record: OnRecord<'f>) -> Result<Self, BadAnswer> {
+        let text = simdutf8::basic::from_utf8(&page.text).map_err(|_| BadAnswer::NotUtf8)?;
         let source =
             |position: usize| layout.sources.get(position).and_then(Option::as_ref).map(|source| (position, source));
         let wanted: Vec<_> = items.iter().filter_map(source).collect();
@@ -113,14 +136,16 @@ impl<'a, 'f> Reading<'a, 'f> {
         };
         Ok(Self {
             layout,
+            scan: Scan::new(text),
+            head: page.head,
             wanted,
-            shallow: opening_brackets(text.as_bytes()) <= DEPTH_MAX,
             envelope: vec![Seen::Absent; layout.envelope.len()],
             record: vec![Seen::Absent; record_nodes],
-            cells: vec![None; layout.sources.len()],
+            slots: vec![Slot::Absent; layout.sources.len()],
+            converted: String::new(),
             members: Vec::new(),
             records: 0,
-            fault: None,
+            records_max: RECORDS_MAX,
             on_record,
         })
     }
@@ -145,57 +170,91 @@ impl<'a, 'f> Reading<'a, 'f> {
     /// Assembles the record whose values were just met and gives it away.
     fn emit(&mut self, part: Part) -> Result<(), BadAnswer> {
         self.records += 1;
-        if self.records > RECORDS_MAX {
+        if self.records > self.records_max {
             return Err(BadAnswer::TooManyRecords);
         }
         let seen = match part {
             Part::Envelope => &self.envelope,
             Part::Record => &self.record,
         };
+        self.converted.clear();
         for (position, source) in &self.wanted {
             let met = seen.get(usize::from(source.node)).copied().unwrap_or(Seen::Absent);
-            let cell = match met {
-                Seen::Raw(raw) => Some(Cell::check(raw, source)?),
-                Seen::Absent if self.layout.optional => None,
+            let slot = match met {
+                Seen::Raw(raw) => Slot::take(raw, source, &mut self.converted)?,
+                Seen::Absent if self.layout.optional => Slot::Absent,
                 Seen::Absent => return Err(BadAnswer::ItemMissing),
-                Seen::Scalar(_) | Seen::OtherScalar | Seen::Object | Seen::Array => return Err(BadAnswer::NotScalar),
+                Seen::Object | Seen::Array => return Err(BadAnswer::NotScalar),
             };
-            if let Some(slot) = self.cells.get_mut(*position) {
-                *slot = cell;
+            if let Some(place) = self.slots.get_mut(*position) {
+                *place = slot;
             }
         }
-        (self.on_record)(&Row::new(&self.cells))
+        (self.on_record)(&Row::new(&self.slots, &self.converted))
     }
 
     fn at(&self, node: NodeIx) -> Seen<'a> {
         self.envelope.get(usize::from(node)).copied().unwrap_or(Seen::Absent)
     }
 
-    fn holds(&self, condition: &Condition) -> bool {
-        let is_one_of = |text: &str| condition.equals.iter().any(|accepted| **accepted == *text);
-        match self.at(condition.node) {
-            Seen::Raw(raw) => row::scalar_text(raw).is_some_and(|text| is_one_of(&text)),
-            Seen::Scalar(text) => is_one_of(text),
-            Seen::Absent | Seen::OtherScalar | Seen::Object | Seen::Array => false,
+    /// Whether what stands at a node passes a test. Objects and arrays are something, but no text.
+    fn passes(&self, node: NodeIx, test: &Test) -> bool {
+        match self.at(node) {
+            Seen::Absent => test.accepts(None),
+            Seen::Raw(Raw { json: "null", .. }) if !matches!(test, Test::Equals(_)) => test.accepts(None),
+            Seen::Raw(raw) => match row::scalar_text(raw.json) {
+                Some(found) => test.accepts(Some(&found)),
+                None => matches!(test, Test::Exists),
+            },
+            Seen::Object | Seen::Array => matches!(test, Test::Exists),
         }
+    }
+
+    fn holds(&self, condition: Option<&Condition>) -> Option<bool> {
+        condition.map(|condition| condition.holds(self.head, &mut |node, test| self.passes(node, test)))
+    }
+
+    /// How many records the page holds.
+    fn count(&self) -> usize {
+        match self.layout.records {
+            _ if self.holds(self.layout.conditions.not_found.as_ref()) == Some(true) => 0,
+            Records::Array { .. } => self.records,
+            Records::Single { .. } => usize::from(self.records_place() == Seen::Object),
+        }
+    }
+
+    /// Where the next page is; nothing, null and an empty text end the sequence.
+    fn next(&self) -> Result<Option<String>, BadAnswer> {
+        let Some(node) = self.layout.next else { return Ok(None) };
+        let text = match self.at(node) {
+            Seen::Absent | Seen::Raw(Raw { json: "null" | "\"\"" | "false", .. }) => return Ok(None),
+            Seen::Raw(raw) => row::scalar_text(raw.json),
+            _ => None,
+        };
+        let is_sound = |text: &str| text.len() <= NEXT_BYTES_MAX && !text.chars().any(char::is_control);
+        text.filter(|text| is_sound(text)).map(|text| Some(text.into_owned())).ok_or(BadAnswer::Next)
     }
 
     fn finish(mut self) -> Result<Envelope, BadAnswer> {
         let as_of = self.as_of()?;
-        if self.layout.not_found.as_ref().is_some_and(|condition| self.holds(condition)) {
+        let conditions = &self.layout.conditions;
+        if conditions.outcome(self.head, &mut |node, test| self.passes(node, test)).is_some() {
+            return Err(BadAnswer::NotSuccess);
+        }
+        if self.holds(conditions.not_found.as_ref()) == Some(true) {
             return if self.records == 0 {
                 Ok(Envelope { found: false, as_of, records: 0 })
             } else {
                 Err(BadAnswer::Contradictory)
             };
         }
-        if self.layout.success.as_ref().is_some_and(|condition| !self.holds(condition)) {
+        if self.holds(conditions.success.as_ref()) == Some(false) {
             return Err(BadAnswer::NotSuccess);
         }
         match (&self.layout.records, self.records_place()) {
             (Records::Array { .. }, Seen::Array) => {}
             (Records::Single { .. }, Seen::Object) => self.emit(Part::Envelope)?,
-            (_, Seen::Absent | Seen::Scalar("null")) => return Err(BadAnswer::RecordsMissing),
+            (_, Seen::Absent | Seen::Raw(Raw { json: "null", .. })) => return Err(BadAnswer::RecordsMissing),
             _ => return Err(BadAnswer::RecordsForm),
         }
         Ok(Envelope { found: self.records > 0, as_of, records: self.records })
@@ -210,8 +269,8 @@ impl<'a, 'f> Reading<'a, 'f> {
     fn as_of(&self) -> Result<Option<String>, BadAnswer> {
         let Some(node) = self.layout.as_of else { return Ok(None) };
         let text = match self.at(node) {
-            Seen::Absent | Seen::Raw("null") => return Ok(None),
-            Seen::Raw(raw) => row::scalar_text(raw),
+            Seen::Absent | Seen::Raw(Raw { json: "null", .. }) => return Ok(None),
+            Seen::Raw(raw) => row::scalar_text(raw.json),
             _ => None,
         };
         let is_plain = |text: &str| {
@@ -222,34 +281,4 @@ impl<'a, 'f> Reading<'a, 'f> {
         };
         text.filter(|text| is_plain(text)).map(|text| Some(text.into_owned())).ok_or(BadAnswer::AsOf)
     }
-}
-
-/// How many objects and arrays could open, those inside texts included: an upper bound of the depth.
-fn opening_brackets(bytes: &[u8]) -> usize {
-    const CHUNK: usize = 255; // what a byte can count
-    let count = |chunk: &[u8]| chunk.iter().fold(0_u8, |sum, byte| sum.wrapping_add(u8::from(*byte | 0x20 == b'{')));
-    bytes.chunks(CHUNK).map(|chunk| usize::from(count(chunk))).sum()
-}
-
-/// Whether a JSON text nests deeper than [`DEPTH_MAX`].
-fn is_too_deep(json: &str) -> bool {
-    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
-    json.bytes().any(|byte| {
-        if in_text {
-            (in_text, escaped) = match byte {
-                _ if escaped => (true, false),
-                b'\\' => (true, true),
-                b'"' => (false, false),
-                _ => (true, false),
-            };
-            return false;
-        }
-        match byte {
-            b'"' => in_text = true,
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        depth > DEPTH_MAX
-    })
 }

@@ -19,7 +19,13 @@ pub enum ProviderFault {
         /// Whole seconds until a call may be tried, at least 1.
         retry_after_s: u32,
     },
-    /// As many calls as the provider allows are under way and enough are waiting.
+    /// The provider announced that it does not serve now.
+    #[error("a planned outage of the provider ends in {retry_after_s} s")]
+    PlannedOutage {
+        /// Whole seconds until it serves again, at least 1.
+        retry_after_s: u32,
+    },
+    /// As many calls as the provider allows are under way and enough are waiting, or it says so itself.
     #[error("the provider's concurrency limit is reached")]
     Busy {
         /// Whole seconds until it is worth trying again, at least 1.
@@ -36,8 +42,8 @@ pub enum BadAnswer {
     /// A redirect; never followed.
     #[error("redirect")]
     Redirect,
-    /// Not declared as JSON in UTF-8.
-    #[error("content type other than JSON in UTF-8")]
+    /// Not declared as the binding says, in its character encoding.
+    #[error("content type other than declared")]
     ContentType,
     /// Compressed or otherwise encoded, or a part of a whole.
     #[error("encoded or partial body")]
@@ -51,6 +57,12 @@ pub enum BadAnswer {
     /// Bytes that are not UTF-8.
     #[error("not UTF-8")]
     NotUtf8,
+    /// Bytes that are not of the declared character encoding.
+    #[error("not of the declared character encoding")]
+    Charset,
+    /// Not one XML document without document type, or one that names another character encoding.
+    #[error("not plain XML")]
+    NotXml,
     /// Not one JSON document.
     #[error("not JSON")]
     NotJson,
@@ -90,6 +102,12 @@ pub enum BadAnswer {
     /// A value that the declared code map does not know.
     #[error("unknown code")]
     UnknownCode,
+    /// A value that is not written as the binding declares.
+    #[error("an item is not of the declared format")]
+    Format,
+    /// The next page lies elsewhere, or is named in no valid form.
+    #[error("the next page is not named safely")]
+    Next,
     /// A wrong type, judged by the exchange from the catalogue.
     #[error("an item has a wrong type")]
     ItemType,

@@ -1,13 +1,19 @@
 //! How to read a provider's answer: a binding's pointers, names and codes, compiled once into a small
 //! tree that the reader walks beside the bytes.
 
+mod condition;
+
 use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::RandomState;
 use sluice_domain::{Item, ItemCode, Resource};
 
+use crate::format::Format;
 use crate::pointer;
-use crate::spec::{ConditionSpec, OperationSpec, ScalarText, SpecFault, VerifySpec};
+use crate::spec::{AnswerType, Charset, FormatSpec, OperationSpec, ScalarText, SpecFault, VerifySpec};
+
+pub use condition::Head;
+pub(crate) use condition::{Condition, Conditions, Outcome, Test};
 
 type Map<V> = HashMap<Box<str>, V, RandomState>;
 
@@ -16,8 +22,13 @@ pub struct Layout {
     pub(crate) envelope: Tree,
     pub(crate) records: Records,
     pub(crate) as_of: Option<NodeIx>,
-    pub(crate) success: Option<Condition>,
-    pub(crate) not_found: Option<Condition>,
+    /// Where the answer names the next page.
+    pub(crate) next: Option<NodeIx>,
+    pub(crate) conditions: Conditions,
+    /// Statuses that mean that nothing was found.
+    pub(crate) not_found_status: Vec<u16>,
+    pub(crate) answer_type: AnswerType,
+    pub(crate) charset: Charset,
     /// By item position, where its value stands: in the record tree of an array, in the envelope tree
     /// of a single record.
     pub(crate) sources: Vec<Option<Source>>,
@@ -45,11 +56,8 @@ pub(crate) struct Source {
     pub(crate) node: NodeIx,
     /// Provider's text → raw JSON of the catalogue's value.
     pub(crate) codes: Option<Map<Box<str>>>,
-}
-
-pub(crate) struct Condition {
-    pub(crate) node: NodeIx,
-    pub(crate) equals: Vec<Box<str>>,
+    /// How its values are written, where not as the catalogue does.
+    pub(crate) format: Option<Format>,
 }
 
 /// Names of interest, level by level; everything else is skipped.
@@ -72,6 +80,11 @@ impl Node {
 
     pub(crate) fn is_leaf(&self) -> bool {
         self.children.is_empty()
+    }
+
+    /// The name that leads to a node directly below.
+    pub(crate) fn name_of(&self, node: NodeIx) -> Option<&str> {
+        self.children.iter().find(|(_, child)| **child == node).map(|(name, _)| &**name)
     }
 }
 
@@ -127,17 +140,17 @@ impl Layout {
     /// Every pointer or code that cannot be used; places are relative to the operation.
     pub fn of_records(operation: &OperationSpec, resource: &Resource) -> Result<Self, Vec<SpecFault>> {
         let mut plan = Plan::default();
-        let names = resource.items.iter().map(|item| {
-            let name = operation.fields.get(&item.code);
-            Some((format!("fields.{}", item.code), relative(name.map_or(item.code.as_str(), String::as_str))))
-        });
-        let codes = |plan: &mut Plan, item: &Item| {
-            operation.codes.get(&item.code).map(|map| plan.codes(&format!("codes.{}", item.code), map, item))
-        };
         plan.unknown_items("fields", operation.fields.keys(), resource);
         plan.unknown_items("codes", operation.codes.keys(), resource);
-        let sources: Vec<_> =
-            resource.items.iter().zip(names).map(|(item, name)| (name, codes(&mut plan, item))).collect();
+        plan.unknown_items("formats", operation.formats.keys(), resource);
+        let source = |item: &Item| {
+            let name = operation.fields.get(&item.code).map_or(item.code.as_str(), String::as_str);
+            let codes = operation.codes.get(&item.code);
+            let codes = codes.map(|map| plan.codes(&format!("codes.{}", item.code), map, item));
+            let format = plan.format(operation, item, codes.is_some());
+            Named { place: format!("fields.{}", item.code), pointer: Some(relative(name)), codes, format }
+        };
+        let sources = resource.items.iter().map(source).collect();
         plan.compile(operation, sources, false)
     }
 
@@ -155,13 +168,12 @@ impl Layout {
         plan.unknown_items("results", verify.results.keys(), resource);
         let words = plan.verdict_words(verify);
         let whole = OperationSpec { records: String::new(), single_record: true, ..operation.clone() };
-        let place = |item: &Item, pointer: &String| Some((format!("results.{}", item.code), pointer.clone()));
-        let sources = resource.items.iter().map(|item| {
-            let name = verify.results.get(&item.code).and_then(|pointer| place(item, pointer));
-            let codes = name.is_some().then(|| words.clone());
-            (name, codes)
-        });
-        let sources = sources.collect();
+        let source = |item: &Item| {
+            let pointer = verify.results.get(&item.code).cloned();
+            let codes = pointer.is_some().then(|| words.clone());
+            Named { place: format!("results.{}", item.code), pointer, codes, format: None }
+        };
+        let sources = resource.items.iter().map(source).collect();
         plan.compile(&whole, sources, true)
     }
 }
@@ -171,7 +183,13 @@ fn relative(name: &str) -> String {
     if name.starts_with('/') { name.to_owned() } else { format!("/{}", name.replace('~', "~0").replace('/', "~1")) }
 }
 
-type Named = (Option<(String, String)>, Option<Map<Box<str>>>);
+/// Where an item's value stands, before pointers are looked up.
+struct Named {
+    place: String,
+    pointer: Option<String>,
+    codes: Option<Map<Box<str>>>,
+    format: Option<Format>,
+}
 
 /// A layout in the making: collects every fault before it gives up.
 #[derive(Default)]
@@ -179,6 +197,8 @@ struct Plan {
     faults: Vec<SpecFault>,
     /// Prefix of places that belong to the operation.
     operation: &'static str,
+    /// Whether pointers are paths of XML elements.
+    is_xml: bool,
 }
 
 impl Plan {
@@ -188,22 +208,28 @@ impl Plan {
         sources: Vec<Named>,
         optional: bool,
     ) -> Result<Layout, Vec<SpecFault>> {
+        self.is_xml = operation.answer_type == AnswerType::Xml;
         let mut envelope = Tree::new();
         let as_of = operation.as_of.as_ref().and_then(|pointer| self.node(&mut envelope, "as_of", pointer));
-        let success = operation.success.as_ref().and_then(|spec| self.condition(&mut envelope, "success", spec));
-        let not_found = operation.not_found.as_ref().and_then(|spec| self.condition(&mut envelope, "not_found", spec));
+        let next = operation.paging.next.as_ref();
+        let next = next.and_then(|pointer| self.node(&mut envelope, "paging.next", pointer));
+        let conditions = self.conditions(&mut envelope, operation);
         let base = self.node(&mut envelope, "records", &operation.records).unwrap_or(0);
+        if self.is_xml && operation.records.is_empty() {
+            let example = "records = \"/resp/data/row\", fields = { XM = \"name\", XB = \"@sex\" }";
+            self.fault("records", "in XML, name the element that holds a record", example);
+        }
         let mut tree = Tree::new();
         let sources: Vec<Option<Source>> = sources
             .into_iter()
-            .map(|(named, codes)| {
-                let (place, pointer) = named?;
+            .map(|Named { place, pointer, codes, format }| {
+                let pointer = pointer?;
                 let node = if operation.single_record {
-                    self.placed(&mut envelope, place, &format!("{}{pointer}", operation.records))
+                    self.placed(&mut envelope, &place, &format!("{}{pointer}", operation.records))
                 } else {
-                    self.placed(&mut tree, place, &pointer)
+                    self.placed(&mut tree, &place, &pointer)
                 };
-                node.map(|node| Source { node, codes })
+                node.map(|node| Source { node, codes, format })
             })
             .collect();
         let holding = if operation.single_record { &envelope } else { &tree };
@@ -214,8 +240,10 @@ impl Plan {
                 "name members that hold single values",
             );
         }
-        if as_of.is_some_and(|node| !envelope.is_leaf(node)) {
-            self.fault("as_of", "it points around another place that is read", "/as_of");
+        for (place, node) in [("as_of", as_of), ("paging.next", next)] {
+            if node.is_some_and(|node| !envelope.is_leaf(node)) {
+                self.fault(place, "it points around another place that is read", "/data/as_of");
+            }
         }
         if !operation.single_record && !envelope.is_leaf(base) {
             self.fault("records", "no condition can stand inside the array of records", "/data/list");
@@ -225,57 +253,77 @@ impl Plan {
         }
         let records =
             if operation.single_record { Records::Single { at: base } } else { Records::Array { at: base, tree } };
-        Ok(Layout { envelope, records, as_of, success, not_found, sources, optional })
+        Ok(Layout {
+            envelope,
+            records,
+            as_of,
+            next,
+            conditions,
+            not_found_status: operation.not_found_status.clone(),
+            answer_type: operation.answer_type,
+            charset: operation.charset,
+            sources,
+            optional,
+        })
+    }
+
+    fn conditions(&mut self, envelope: &mut Tree, operation: &OperationSpec) -> Conditions {
+        let (prefix, is_xml) = (self.operation, self.is_xml);
+        let mut node = |place: &str, text: &str| insert(envelope, place, text, is_xml);
+        let mut plan = condition::Plan { compiled: Conditions::default(), faults: Vec::new(), node: &mut node };
+        plan.compiled.success = operation.success.as_ref().and_then(|spec| plan.one("success", spec));
+        plan.compiled.not_found = operation.not_found.as_ref().and_then(|spec| plan.one("not_found", spec));
+        plan.errors(&operation.errors);
+        let place = |fault: SpecFault| SpecFault { place: format!("{prefix}{}", fault.place), ..fault };
+        self.faults.extend(plan.faults.into_iter().map(place));
+        plan.compiled
+    }
+
+    fn format(&mut self, operation: &OperationSpec, item: &Item, has_codes: bool) -> Option<Format> {
+        let place = format!("formats.{}", item.code);
+        let spec = operation.formats.get(&item.code);
+        let default = FormatSpec::default();
+        let format = Format::compile(spec.unwrap_or(&default), item, &place, &mut self.faults);
+        if has_codes && format.converts() {
+            let example = format!("formats = {{ {} = {{ trim = true }} }}", item.code);
+            self.fault(&place, "the code map converts already", &example);
+        }
+        let is_text = operation.answer_type == AnswerType::Xml && !has_codes;
+        let format = if is_text { format.of_text(item.kind) } else { format };
+        (!format.is_identity()).then_some(format)
     }
 
     fn node(&mut self, tree: &mut Tree, place: &str, text: &str) -> Option<NodeIx> {
         let place = format!("{}{place}", self.operation);
-        self.placed(tree, place, text)
+        self.placed(tree, &place, text)
     }
 
-    fn placed(&mut self, tree: &mut Tree, place: String, text: &str) -> Option<NodeIx> {
-        match pointer::tokens(text) {
-            Ok(tokens) => tree.insert(&tokens),
-            Err(error) => {
-                self.faults.push(SpecFault::new(place, error.to_string()).example("/data/list"));
-                None
-            }
-        }
-    }
-
-    fn condition(&mut self, tree: &mut Tree, place: &str, spec: &ConditionSpec) -> Option<Condition> {
-        if spec.equals.is_empty() {
-            self.fault(&format!("{place}.equals"), "at least one value is needed", "equals = [\"0\"]");
-        }
-        let node = self.node(tree, &format!("{place}.pointer"), &spec.pointer)?;
-        Some(Condition { node, equals: spec.equals.iter().map(|ScalarText(text)| text.as_str().into()).collect() })
+    fn placed(&mut self, tree: &mut Tree, place: &str, text: &str) -> Option<NodeIx> {
+        insert(tree, place, text, self.is_xml).map_err(|fault| self.faults.push(fault)).ok()
     }
 
     fn fault(&mut self, place: &str, fault: &str, example: &str) {
-        self.faults.push(SpecFault::new(format!("{}{place}", self.operation), fault).example(example));
+        self.faults.push(SpecFault::new(format!("{}{place}", self.operation), fault, example));
     }
 
     fn unknown_items<'c>(&mut self, place: &str, codes: impl Iterator<Item = &'c ItemCode>, resource: &Resource) {
         for code in codes.filter(|code| resource.item(code.as_str()).is_none()) {
             let all = resource.items.iter().map(|item| item.code.as_str()).collect::<Vec<_>>().join(", ");
-            self.faults.push(
-                SpecFault::new(format!("{place}.{code}"), "the resource has no such item")
-                    .example(format!("one of {all}")),
-            );
+            let example = format!("one of {all}");
+            self.faults.push(SpecFault::new(format!("{place}.{code}"), "the resource has no such item", example));
         }
     }
 
     fn codes(&mut self, place: &str, map: &BTreeMap<String, String>, item: &Item) -> Map<Box<str>> {
         let mut compiled = Map::default();
         for (theirs, ours) in map {
-            match raw_value(item, ours) {
-                Some(raw) => {
-                    compiled.insert(theirs.as_str().into(), raw);
-                }
-                None => self.faults.push(SpecFault::new(
-                    format!("{}{place}", self.operation),
-                    format!("a value of item {} (type {}) cannot be written so", item.code, item.kind.as_str()),
-                )),
+            if let Some(raw) = raw_value(item, ours) {
+                compiled.insert(theirs.as_str().into(), raw);
+            } else {
+                let kind = item.kind;
+                let fault = format!("a value of item {} (type {}) cannot be written so", item.code, kind.as_str());
+                let example = if kind.is_boolean() { "{ Y = \"true\", N = \"false\" }" } else { "{ a = \"1\" }" };
+                self.fault(place, &fault, example);
             }
         }
         compiled
@@ -290,18 +338,30 @@ impl Plan {
         ] {
             for ScalarText(text) in texts {
                 if words.insert(text.as_str().into(), raw.into()).is_some() {
-                    self.faults.push(SpecFault::new(place, "a result may mean one thing only"));
+                    let example = "match = [\"1\"], mismatch = [\"0\"]";
+                    self.faults.push(SpecFault::new(place, "a result may mean one thing only", example));
                 }
             }
         }
         for (place, missing) in [("match", verify.matching.is_empty()), ("mismatch", verify.mismatch.is_empty())] {
             if missing {
-                self.faults
-                    .push(SpecFault::new(place, "the provider's results need a meaning").example("match = [\"1\"]"));
+                let example = format!("{place} = [\"1\"]");
+                self.faults.push(SpecFault::new(place, "the provider's results need a meaning", example));
             }
         }
         words
     }
+}
+
+/// The node of a pointer, made where it is not there.
+fn insert(tree: &mut Tree, place: &str, text: &str, is_xml: bool) -> Result<NodeIx, SpecFault> {
+    let wrong = |fault: String, example: &str| SpecFault::new(place, fault, example);
+    let tokens = pointer::tokens(text).map_err(|error| wrong(error.to_string(), "/data/list"))?;
+    if is_xml && !pointer::is_xml_path(&tokens) {
+        let fault = "in XML a path has names of elements, without prefix, and at its end perhaps an @attribute";
+        return Err(wrong(fault.to_owned(), "/resp/head/@code"));
+    }
+    tree.insert(&tokens).ok_or_else(|| wrong("too many places are read".to_owned(), "/data/list"))
 }
 
 /// Raw JSON of a verdict cell.

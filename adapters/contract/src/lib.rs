@@ -8,15 +8,20 @@
 pub mod adapter;
 pub mod answer;
 pub mod breaker;
+mod charset;
+pub mod credentials;
 pub mod fault;
+mod format;
 pub mod gate;
 pub mod layout;
 pub mod operation;
+pub mod outage;
+pub mod paging;
 pub mod pointer;
 pub mod spec;
 pub mod template;
 
 pub use adapter::{Adapter, Answering, Ask, Binding, Compared, Comparison, Fetched};
-pub use answer::{Cell, Envelope, Row};
+pub use answer::{Cell, Envelope, Page, Row};
 pub use fault::{BadAnswer, ProviderFault};
 pub use layout::Layout;

@@ -3,12 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use sluice_domain::{ItemSet, Resource};
 
+use crate::adapter::Ask;
 use crate::layout::Layout;
-use crate::spec::{BodyType, FORBIDDEN_HEADERS, HeaderText, Method, OperationSpec, PagingSpec, SpecFault, VerifySpec};
-use crate::template::{Place, Template, Vocabulary, percent_encode};
+use crate::paging::{Paging, Turn};
+use crate::spec::{
+    AnswerType, BodyType, Charset, FORBIDDEN_HEADERS, Method, OperationSpec, PagingStyle, SecretText, SpecFault,
+    VerifySpec,
+};
+use crate::template::{Place, Template, Unfilled, Vocabulary, percent_encode};
 
 /// A compiled operation.
 pub struct Operation {
@@ -20,14 +26,14 @@ pub struct Operation {
     pub query: Vec<(String, Template)>,
     /// Headers of the binding and of the operation.
     pub headers: Vec<(HeaderName, Template)>,
-    /// Body and its type.
-    pub body: Option<(Template, BodyType)>,
-    /// How a 2xx answer is read.
+    body: Option<(Template, BodyType)>,
+    charset: Charset,
+    /// Value of `Accept`.
+    pub accept: HeaderValue,
+    /// How an answer is read.
     pub layout: Arc<Layout>,
-    /// Statuses that mean "not found".
-    pub not_found_status: Vec<u16>,
     /// How more records are reached.
-    pub paging: PagingSpec,
+    pub paging: Paging,
 }
 
 /// What an operation answers with.
@@ -47,17 +53,19 @@ impl Operation {
     pub fn compile(
         spec: &OperationSpec,
         purport: Purport<'_>,
-        headers: &BTreeMap<String, HeaderText>,
+        headers: &BTreeMap<String, SecretText>,
         resource: &Resource,
     ) -> Result<Self, Vec<SpecFault>> {
-        let vocabulary = Vocabulary::new(resource, |code| spec.fields.get(code).map(String::as_str));
+        let charset = spec.request_charset.unwrap_or(spec.charset);
+        let names = Vocabulary::new(resource, |code| spec.fields.get(code).map(String::as_str));
+        let vocabulary = names.sent_in(charset);
         let mut faults = Vec::new();
         let prefix = if matches!(purport, Purport::Verdicts(_)) { "operation." } else { "" };
         let mut compile = |at: String, text: &str, place: Place| {
             let compiled = Template::compile(text, place, &vocabulary);
             compiled
                 .map_err(|error| {
-                    faults.push(SpecFault::new(format!("{prefix}{at}"), error.to_string()).example(example(place)));
+                    faults.push(SpecFault::new(format!("{prefix}{at}"), error.to_string(), example(place)));
                 })
                 .ok()
         };
@@ -71,7 +79,11 @@ impl Operation {
                 Some((encoded, compile(format!("query.{name}"), text, Place::Query)?))
             })
             .collect();
-        let in_body = if spec.body_type == BodyType::Json { Place::Json } else { Place::Form };
+        let in_body = match spec.body_type {
+            BodyType::Json => Place::Json,
+            BodyType::Form => Place::Form,
+            BodyType::Xml => Place::Xml,
+        };
         let body =
             spec.body.as_ref().and_then(|text| Some((compile("body".to_owned(), text, in_body)?, spec.body_type)));
         let headers = all_headers(headers, &spec.headers, &vocabulary, prefix, &mut faults);
@@ -81,21 +93,45 @@ impl Operation {
         };
         let layout = layout.map_err(|more| faults.extend(more)).ok();
         check_statuses(spec, prefix, &mut faults);
+        let mut more = Vec::new();
+        let paging = Paging::compile(&spec.paging, &mut more);
+        faults.extend(more.into_iter().map(|fault| SpecFault { place: format!("{prefix}{}", fault.place), ..fault }));
         let (Some(path), Some(layout)) = (path, layout) else { return Err(faults) };
-        let operation = Self {
-            method: spec.method,
-            path,
-            query,
-            headers,
-            body,
-            layout: Arc::new(layout),
-            not_found_status: spec.not_found_status.clone(),
-            paging: spec.paging,
+        let accept = match spec.answer_type {
+            AnswerType::Json => HeaderValue::from_static("application/json"),
+            AnswerType::Xml => HeaderValue::from_static("application/xml, text/xml"),
         };
+        let layout = Arc::new(layout);
+        let operation = Self { method: spec.method, path, query, headers, body, charset, accept, layout, paging };
         if faults.is_empty() {
             operation.check_questions(purport, resource, prefix, &mut faults);
+            operation.check_paging(spec, prefix, &mut faults);
         }
         if faults.is_empty() { Ok(operation) } else { Err(faults) }
+    }
+
+    /// The body to send and its media type, filled for one page of a question.
+    ///
+    /// # Errors
+    /// [`Unfilled`] when a value cannot stand in it, or has characters that the provider's encoding lacks.
+    pub fn body(&self, ask: &Ask<'_>, turn: &Turn<'_>) -> Option<Result<(Bytes, HeaderValue), Unfilled>> {
+        let (template, body_type) = self.body.as_ref()?;
+        let fill = || {
+            let mut text = String::new();
+            template.fill(ask, turn, &mut text)?;
+            let essence = match body_type {
+                BodyType::Json => "application/json",
+                BodyType::Form => "application/x-www-form-urlencoded",
+                BodyType::Xml => "application/xml",
+            };
+            let media_type = format!("{essence}{}", self.charset.parameter());
+            let bytes = match self.charset {
+                Charset::Utf8 => text.into_bytes(),
+                charset => charset.encode(&text).ok_or(Unfilled::Unsafe)?.into_owned(),
+            };
+            Ok((bytes.into(), HeaderValue::try_from(media_type).map_err(|_| Unfilled::Unsafe)?))
+        };
+        Some(fill())
     }
 
     fn templates(&self) -> impl Iterator<Item = &Template> {
@@ -106,7 +142,7 @@ impl Operation {
     /// Whether every question that callers may put can be put to the provider.
     fn check_questions(&self, purport: Purport<'_>, resource: &Resource, prefix: &str, faults: &mut Vec<SpecFault>) {
         let mut fault = |place: &str, fault: String, example: &str| {
-            faults.push(SpecFault::new(format!("{prefix}{place}"), fault).example(example));
+            faults.push(SpecFault::new(format!("{prefix}{place}"), fault, example));
         };
         if self.method == Method::Get && self.body.is_some() {
             fault("body", "a GET has no body".to_owned(), "method = \"POST\"");
@@ -152,21 +188,43 @@ impl Operation {
         } else if !claims.is_empty() {
             fault("body", "claims are sent only to a provider that compares".to_owned(), "comparison = \"provider\"");
         }
-        let (limit, offset) = (self.templates().any(Template::has_limit), self.templates().any(Template::has_offset));
-        match self.paging {
-            PagingSpec::Offset if !(limit && offset) => fault(
-                "paging",
-                "{limit} and {offset} must both be sent".to_owned(),
-                "query = { size = \"{limit}\", from = \"{offset}\" }",
-            ),
-            PagingSpec::None if offset => {
-                fault(
-                    "paging",
-                    "{offset} is sent, so the paging style must be named".to_owned(),
-                    "paging = \"offset\"",
-                );
+    }
+
+    /// Whether the page is asked for in the declared way, and in no other.
+    fn check_paging(&self, spec: &OperationSpec, prefix: &str, faults: &mut Vec<SpecFault>) {
+        let names = |name| self.templates().any(|template| template.names(name));
+        let style = self.paging.style;
+        let mut fault = |fault: &str, example: &str| {
+            faults.push(SpecFault::new(format!("{prefix}paging"), fault, example));
+        };
+        match style {
+            PagingStyle::Offset if !(names("limit") && names("offset")) => {
+                fault("{limit} and {offset} must both be sent", "query = { size = \"{limit}\", from = \"{offset}\" }");
             }
-            PagingSpec::Offset | PagingSpec::None => {}
+            PagingStyle::Page if !names("page") => {
+                fault("{page} must be sent", "query = { page = \"{page}\", size = \"{page_size}\" }");
+            }
+            PagingStyle::Page if !(names("page_size") || names("limit") || spec.paging.size_max.is_some()) => {
+                let example = "paging = { style = \"page\", size_max = 100 }";
+                fault("the size of pages must be sent or declared", example);
+            }
+            PagingStyle::Cursor if !names("cursor") => {
+                fault("{cursor} must be sent", "query = { cursor = \"{cursor}\", size = \"{limit}\" }");
+            }
+            _ => {}
+        }
+        for (name, its_style, example) in [
+            ("offset", PagingStyle::Offset, "paging = \"offset\""),
+            ("page", PagingStyle::Page, "paging = { style = \"page\", first = 1, size_max = 100 }"),
+            ("cursor", PagingStyle::Cursor, "paging = { style = \"cursor\", next = \"/data/next\" }"),
+        ] {
+            // Some providers count pages by records.
+            if names(name) && style != its_style && !(name == "offset" && style == PagingStyle::Page) {
+                fault(&format!("{{{name}}} is sent, so the paging style must be named"), example);
+            }
+        }
+        if spec.single_record && style != PagingStyle::None {
+            fault("a single record has no pages", "paging = \"none\"");
         }
     }
 }
@@ -177,6 +235,7 @@ fn example(place: Place) -> &'static str {
         Place::Query => "query = { id = \"{GMSFHM}\" }",
         Place::Json => "body = '{\"id\": \"{GMSFHM}\", \"rows\": {limit}}'",
         Place::Form => "body = \"id={GMSFHM}\"",
+        Place::Xml => "body = '<ask><id>{GMSFHM}</id></ask>'",
         Place::Header => "headers = { \"X-Trace\" = \"{request_id}\" }",
     }
 }
@@ -186,25 +245,23 @@ fn check_statuses(spec: &OperationSpec, prefix: &str, faults: &mut Vec<SpecFault
         |status: u16| status == 204 || (400..500).contains(&status) && !matches!(status, 401 | 403 | 407 | 408 | 429);
     if spec.not_found_status.iter().any(|status| !may_mean_absent(*status)) {
         let fault = "only 204 and 4xx other than 401, 403, 407, 408, 429 can mean that nothing was found";
-        faults.push(SpecFault::new(format!("{prefix}not_found_status"), fault).example("not_found_status = [404]"));
+        faults.push(SpecFault::new(format!("{prefix}not_found_status"), fault, "not_found_status = [404]"));
     }
 }
 
 /// Header faults never show a value: it may be a secret.
 fn all_headers(
-    shared: &BTreeMap<String, HeaderText>,
-    own: &BTreeMap<String, HeaderText>,
+    shared: &BTreeMap<String, SecretText>,
+    own: &BTreeMap<String, SecretText>,
     vocabulary: &Vocabulary<'_>,
     prefix: &str,
     faults: &mut Vec<SpecFault>,
 ) -> Vec<(HeaderName, Template)> {
     let mut headers: Vec<(HeaderName, Template)> = Vec::new();
-    for (name, HeaderText(text)) in shared.iter().chain(own) {
+    for (name, SecretText(text)) in shared.iter().chain(own) {
         let mut fault = |fault: &str| {
-            faults.push(
-                SpecFault::new(format!("{prefix}headers.{name}"), fault)
-                    .example("headers = { \"X-Api-Key\" = \"file:secrets/mz.key\" }"),
-            );
+            let example = "headers = { \"X-Api-Key\" = \"file:secrets/mz.key\" }";
+            faults.push(SpecFault::new(format!("{prefix}headers.{name}"), fault, example));
         };
         let Ok(parsed) = HeaderName::try_from(name.as_str()) else {
             fault("not a header name");

@@ -46,6 +46,17 @@ fn unescape(token: &str) -> Result<String, PointerError> {
     Ok(text)
 }
 
+/// Whether tokens are a path in XML: local names of elements, and at the end perhaps `@` and that of an
+/// attribute.
+pub(crate) fn is_xml_path(tokens: &[String]) -> bool {
+    let is_name = |name: &str| {
+        let starts = |first: char| first.is_alphabetic() || first == '_';
+        name.starts_with(starts) && name.chars().all(|part| part.is_alphanumeric() || matches!(part, '_' | '-' | '.'))
+    };
+    let Some((last, elements)) = tokens.split_last() else { return true };
+    elements.iter().all(|token| is_name(token)) && is_name(last.strip_prefix('@').unwrap_or(last))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,18 +1,34 @@
 //! The declared form of a binding: what a department writes to dock its system.
 //!
 //! These types only say what may be written; [`RestSpec::check`] says whether it makes sense for a
-//! resource, and [`crate::layout`] and [`crate::template`] compile it. Unknown members are refused.
+//! resource, and [`crate::layout`], [`crate::template`], [`crate::credentials`] and [`crate::outage`] compile
+//! it. Unknown members are refused.
 
+mod address;
+mod auth;
 mod check;
+mod condition;
+mod fault;
+mod format;
+mod operation;
+mod paging;
 pub mod standard;
+mod standing;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sluice_domain::{ItemCode, ResourceCode};
+use sluice_domain::ResourceCode;
 
-pub use check::{FORBIDDEN_HEADERS, Operations, SpecFault};
+pub(crate) use address::address;
+pub use auth::{AuthKind, AuthSpec, CredentialsIn, SecretText, SignatureEncoding, SignaturePut, SigningAlgorithm};
+pub use check::{Compiled, FORBIDDEN_HEADERS};
+pub use condition::{ConditionSpec, ErrorSpec, Meaning, ScalarText};
+pub use fault::SpecFault;
+pub use format::{FormatSpec, NumberForm};
+pub use operation::{AnswerType, BodyType, Charset, ComparisonSpec, Method, OperationSpec, VerifySpec};
+pub use paging::{PagingSpec, PagingStyle};
+pub use standing::{BreakerSpec, OutageSpec, OutlierSpec, ProbeSpec};
 
 /// A resource docked by REST: one `[[rest]]` table of a catalogue file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +37,11 @@ pub struct RestSpec {
     /// The resource that is served.
     pub resource: ResourceCode,
     /// Where the provider's interface begins: `https://host[:port][/path]`, without query.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub base_url: String,
+    /// Instead of `base_url`: the same interface at several addresses (1–32) of one scheme and path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub instances: Vec<String>,
     /// `standard`: our docking interface ([`standard`]), nothing more to declare.
     #[serde(default)]
     pub style: Style,
@@ -40,7 +60,7 @@ pub struct RestSpec {
     /// Most calls that wait for a place (0–100,000); beyond them callers are refused at once.
     #[serde(default = "waiting_max", skip_serializing_if = "is_waiting_max")]
     pub waiting_max: u32,
-    /// Most connections of one worker to this provider (1–1,024).
+    /// Most connections of one worker to one instance (1–1,024).
     #[serde(default = "connections_max", skip_serializing_if = "is_connections_max")]
     pub connections_max: u32,
     /// Longest answer in bytes (1 KiB–64 MiB).
@@ -49,13 +69,25 @@ pub struct RestSpec {
     /// When a failing provider is left alone.
     #[serde(default)]
     pub breaker: BreakerSpec,
+    /// When one of several instances is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outlier: Option<OutlierSpec>,
+    /// How instances are looked after between calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<ProbeSpec>,
+    /// Times in which the provider is known not to serve: callers are told when it serves again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outages: Vec<OutageSpec>,
     /// TLS to the provider; system defaults do not apply, a CA is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsSpec>,
-    /// Headers to send, such as an API key (`"file:…"` or `"env:…"` keep the secret elsewhere).
-    /// `{request_id}` and `{caller}` may stand in values.
+    /// How the exchange proves who it is, client certificates aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<AuthSpec>,
+    /// Headers to send (`"file:…"` or `"env:…"` keep a secret elsewhere). `{request_id}` and `{caller}` may
+    /// stand in values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub headers: BTreeMap<String, HeaderText>,
+    pub headers: BTreeMap<String, SecretText>,
     /// How records are asked for. Without it queries cannot be served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<OperationSpec>,
@@ -77,41 +109,6 @@ pub enum Style {
     Custom,
 }
 
-/// A header value, which may be a secret: never shown by `Debug`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct HeaderText(pub String);
-
-impl HeaderText {
-    /// Whether it names a secret kept elsewhere instead of being one.
-    pub fn is_reference(&self) -> bool {
-        self.0.starts_with("file:") || self.0.starts_with("env:")
-    }
-}
-
-impl fmt::Debug for HeaderText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(redacted)")
-    }
-}
-
-/// When a failing provider is left alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BreakerSpec {
-    /// Failures in a row that open the circuit (1–1,000).
-    pub failures: u32,
-    /// How long it stays open, in milliseconds (100–600,000).
-    pub open_ms: u32,
-}
-
-impl Default for BreakerSpec {
-    /// Five failures, ten seconds: a restart of the provider is bridged, a dead one costs little.
-    fn default() -> Self {
-        Self { failures: 5, open_ms: 10_000 }
-    }
-}
-
 /// TLS to the provider. Paths resolve against the file that declares them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -130,164 +127,50 @@ pub struct TlsSpec {
     pub server_name: Option<String>,
 }
 
-/// A call of the provider's interface and how its answer is read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OperationSpec {
-    /// HTTP method.
-    pub method: Method,
-    /// Path below `base_url`, a template.
-    pub path: String,
-    /// Query parameters, templates. One whose items the call does not name is left out.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub query: BTreeMap<String, String>,
-    /// Further headers of this operation.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub headers: BTreeMap<String, HeaderText>,
-    /// Body, a template; only for POST.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<String>,
-    /// How the body is written, which decides how values are escaped in it.
-    #[serde(default)]
-    pub body_type: BodyType,
-    /// JSON pointer to the records; empty is the whole document.
-    #[serde(default)]
-    pub records: String,
-    /// `records` points to one object instead of an array of them.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub single_record: bool,
-    /// The provider's name of each item that is not called by its code: a member of the record, or a
-    /// pointer within it (`/person/name`).
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub fields: BTreeMap<ItemCode, String>,
-    /// Code maps: for an item, the provider's codes and what they mean in the catalogue's words.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub codes: BTreeMap<ItemCode, BTreeMap<String, String>>,
-    /// Where the answer says that it is one. Without it a 2xx status is enough.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub success: Option<ConditionSpec>,
-    /// Where the answer says that nothing was found. It is looked at before `success`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_found: Option<ConditionSpec>,
-    /// Statuses that say that nothing was found, such as 404.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub not_found_status: Vec<u16>,
-    /// JSON pointer to the date or time of the provider's data.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub as_of: Option<String>,
-    /// How more records than one answer holds are reached.
-    #[serde(default)]
-    pub paging: PagingSpec,
+/// What a secret of a binding is for, which decides which characters it may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretUse {
+    /// A header's template: one line of printable ASCII without braces.
+    Header,
+    /// A header's or parameter's value as it is: one line of printable ASCII.
+    Value,
+    /// A key, a password: any text of one line.
+    Key,
 }
 
-/// HTTP methods that verify and query may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Method {
-    /// GET, without a body.
-    Get,
-    /// POST.
-    Post,
-}
-
-/// How a request body is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BodyType {
-    /// `application/json`.
-    #[default]
-    Json,
-    /// `application/x-www-form-urlencoded`.
-    Form,
-}
-
-/// A place in the answer and the values that make the condition true.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ConditionSpec {
-    /// JSON pointer to a scalar.
-    pub pointer: String,
-    /// Accepted values as texts; a number by its digits, `"true"`, `"false"`, `"null"`.
-    pub equals: Vec<ScalarText>,
-}
-
-/// A scalar written in a binding: `"0"`, `0` and `true` are all understood and kept as text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct ScalarText(pub String);
-
-impl<'de> Deserialize<'de> for ScalarText {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Scalar;
-        impl serde::de::Visitor<'_> for Scalar {
-            type Value = ScalarText;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text, an integer or a boolean")
-            }
-            fn visit_str<E>(self, text: &str) -> Result<ScalarText, E> {
-                Ok(ScalarText(text.to_owned()))
-            }
-            fn visit_i64<E>(self, number: i64) -> Result<ScalarText, E> {
-                Ok(ScalarText(number.to_string()))
-            }
-            fn visit_u64<E>(self, number: u64) -> Result<ScalarText, E> {
-                Ok(ScalarText(number.to_string()))
-            }
-            fn visit_bool<E>(self, truth: bool) -> Result<ScalarText, E> {
-                Ok(ScalarText(truth.to_string()))
-            }
+impl RestSpec {
+    /// Every text that may be a secret, with its place within the binding and its use.
+    pub fn secrets_mut(&mut self) -> Vec<(String, SecretUse, &mut SecretText)> {
+        let mut found = Vec::new();
+        if let Some(query) = &mut self.query {
+            found.extend(headers("query.headers", &mut query.headers));
         }
-        deserializer.deserialize_any(Scalar)
+        if let Some(operation) = self.verify.as_mut().and_then(|verify| verify.operation.as_mut()) {
+            found.extend(headers("verify.operation.headers", &mut operation.headers));
+        }
+        found.extend(headers("headers", &mut self.headers));
+        if let Some(auth) = &mut self.auth {
+            let AuthSpec { password, value, client_secret, secret, .. } = auth;
+            let secrets = [
+                ("auth.password", SecretUse::Key, password),
+                ("auth.value", SecretUse::Value, value),
+                ("auth.client_secret", SecretUse::Key, client_secret),
+                ("auth.secret", SecretUse::Key, secret),
+            ];
+            let given = |(place, purpose, secret): (&str, SecretUse, _)| {
+                Option::as_mut(secret).map(|secret| (place.to_owned(), purpose, secret))
+            };
+            found.extend(secrets.into_iter().filter_map(given));
+        }
+        found
     }
 }
 
-/// How more records than one answer holds are reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PagingSpec {
-    /// The provider answers with all records at once.
-    #[default]
-    None,
-    /// `{limit}` and `{offset}` stand in the operation and count records.
-    Offset,
-}
-
-/// How claims are verified.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct VerifySpec {
-    /// Who compares.
-    pub comparison: ComparisonSpec,
-    /// The call. For `exchange` it may be left out: `query` is used then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub operation: Option<OperationSpec>,
-    /// For `provider`: JSON pointer to the result of each item that may be claimed.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub results: BTreeMap<ItemCode, String>,
-    /// For `provider`: results that mean the same value.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", rename = "match")]
-    pub matching: Vec<ScalarText>,
-    /// For `provider`: results that mean another value.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub mismatch: Vec<ScalarText>,
-    /// For `provider`: results that mean that it could not be compared.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub indeterminate: Vec<ScalarText>,
-}
-
-/// Who compares claims with stored values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ComparisonSpec {
-    /// The provider, which never sends records.
-    Provider,
-    /// The exchange, from records that it fetches.
-    Exchange,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_false(flag: &bool) -> bool {
-    !flag
+fn headers<'h>(
+    place: &'h str,
+    headers: &'h mut BTreeMap<String, SecretText>,
+) -> impl Iterator<Item = (String, SecretUse, &'h mut SecretText)> {
+    headers.iter_mut().map(move |(name, value)| (format!("{place}.{name}"), SecretUse::Header, value))
 }
 
 macro_rules! defaults {

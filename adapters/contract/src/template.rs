@@ -5,26 +5,30 @@
 //! |---|---|
 //! | `{ITEM}` | the value of key item `ITEM` |
 //! | `{claim.ITEM}` | the claimed value of `ITEM`; empty where it is not claimed |
-//! | `{limit}` `{offset}` | numbers of the page |
+//! | `{limit}` `{offset}` `{page}` `{page_size}` | numbers of the page |
+//! | `{cursor}` | what the page before said of this one; empty for the first |
 //! | `{request_id}` `{caller}` | id of the request, key of the calling party |
 //! | `{key.*}` `{claim.*}` | JSON object of all key items, of all claims |
 //! | `{items.*}` | JSON array of the names of the items wanted back |
 
 mod escape;
-
-use std::fmt::Write as _;
+mod value;
 
 use sluice_domain::{ItemCode, ItemSet, Resource};
 
 use crate::adapter::Ask;
+use crate::paging::Turn;
+use crate::spec::Charset;
 
-pub(crate) use escape::is_path_template as is_plain_path;
 pub use escape::{Place, percent_encode};
+pub(crate) use escape::{is_path_template as is_plain_path, json_string};
+use value::{Value, find, list, number, object, placeholder, value_of};
 
 /// The provider's names of a resource's items, which templates refer to and `.*` writes.
 pub struct Vocabulary<'r> {
     resource: &'r Resource,
     names: Vec<Box<str>>,
+    charset: Charset,
 }
 
 impl<'r> Vocabulary<'r> {
@@ -33,7 +37,14 @@ impl<'r> Vocabulary<'r> {
         let plain = |code: &'r ItemCode| {
             name_of(code).filter(|name| !name.starts_with('/')).map_or(code.as_str().into(), Box::from)
         };
-        Self { resource, names: resource.items.iter().map(|item| plain(&item.code)).collect() }
+        let names = resource.items.iter().map(|item| plain(&item.code)).collect();
+        Self { resource, names, charset: Charset::Utf8 }
+    }
+
+    /// Values are percent-encoded in this character encoding.
+    #[must_use]
+    pub fn sent_in(self, charset: Charset) -> Self {
+        Self { charset, ..self }
     }
 }
 
@@ -64,9 +75,15 @@ pub enum TemplateError {
     /// The body would not be JSON.
     #[error("the body is not JSON")]
     NotJson,
+    /// The body would not be XML.
+    #[error("the body is not well-formed XML")]
+    NotXml,
     /// A control character.
     #[error("control characters cannot be sent")]
     Control,
+    /// A character that the encoding of requests lacks.
+    #[error("the declared request encoding lacks a character")]
+    Charset,
 }
 
 /// Why a template cannot be filled for one question.
@@ -75,8 +92,8 @@ pub enum Unfilled {
     /// An item that it names is not in the question.
     #[error("an item is not in the question")]
     Absent,
-    /// A value that cannot stand safely in a path.
-    #[error("a value cannot stand safely in a path")]
+    /// A value that cannot stand safely in its place, or has characters that the provider's encoding lacks.
+    #[error("a value cannot stand safely in its place")]
     Unsafe,
 }
 
@@ -84,6 +101,7 @@ pub enum Unfilled {
 pub struct Template {
     parts: Vec<Part>,
     place: Place,
+    charset: Charset,
     keys: ItemSet,
     named_keys: ItemSet,
     claims: ItemSet,
@@ -94,36 +112,22 @@ enum Part {
     Value(Value),
 }
 
-#[derive(Clone, PartialEq, Eq)]
-enum Value {
-    Key(usize),
-    Claim(usize),
-    Limit,
-    Offset,
-    RequestId,
-    Caller,
-    AllKeys(Names),
-    AllClaims(Names),
-    AllItems(Names),
-}
-
-/// Names as JSON strings, by item position.
-type Names = std::sync::Arc<[Box<str>]>;
-
 impl Template {
     /// Compiles a template for a place.
     ///
     /// # Errors
     /// [`TemplateError`]; placeholders are checked against the resource's items.
     pub fn compile(text: &str, place: Place, vocabulary: &Vocabulary<'_>) -> Result<Self, TemplateError> {
-        if text
-            .chars()
-            .any(|character| character.is_control() && !(place == Place::Json && character.is_ascii_whitespace()))
-        {
+        let has_lines = matches!(place, Place::Json | Place::Xml);
+        if text.chars().any(|character| character.is_control() && !(has_lines && character.is_ascii_whitespace())) {
             return Err(TemplateError::Control);
         }
-        let mut template =
-            Self { parts: Vec::new(), place, keys: ItemSet::EMPTY, named_keys: ItemSet::EMPTY, claims: ItemSet::EMPTY };
+        if vocabulary.charset.encode(text).is_none() {
+            return Err(TemplateError::Charset);
+        }
+        let none = ItemSet::EMPTY;
+        let charset = vocabulary.charset;
+        let mut template = Self { parts: Vec::new(), place, charset, keys: none, named_keys: none, claims: none };
         let mut rest = text;
         let mut quoting = escape::Quoting::default();
         while let Some(brace) = rest.find(['{', '}']) {
@@ -155,7 +159,7 @@ impl Template {
         quoting.read(text);
         let mut written = String::with_capacity(text.len());
         if self.place == Place::Query {
-            percent_encode(text, &mut written);
+            let _ = self.place.escape(text, self.charset, &mut written); // its characters were checked
         } else {
             written.push_str(text);
         }
@@ -171,13 +175,16 @@ impl Template {
             (Value::AllKeys(_) | Value::AllClaims(_) | Value::AllItems(_), place) if place != Place::Json || inside => {
                 return Err(TemplateError::Quoted(name.to_owned()));
             }
-            (Value::Key(_) | Value::Claim(_) | Value::RequestId | Value::Caller, Place::Json) if !inside => {
+            (Value::Key(_) | Value::Claim(_) | Value::RequestId | Value::Caller | Value::Cursor, Place::Json)
+                if !inside =>
+            {
                 return Err(TemplateError::Unquoted(name.to_owned()));
             }
             (Value::Key(_) | Value::Claim(_), Place::Header) => {
                 return misplaced("a header: headers are logged on the way");
             }
-            (Value::Claim(_), Place::Path) => return misplaced("a path: it may be absent"),
+            (Value::Claim(_) | Value::Cursor, Place::Path) => return misplaced("a path: it may be absent"),
+            (Value::Cursor, Place::Header) => return misplaced("a header: write a query parameter"),
             (Value::Key(item), _) => {
                 self.keys.insert(*item);
                 self.named_keys.insert(*item);
@@ -202,6 +209,10 @@ impl Template {
                 let sample: String = self.parts.iter().map(Part::sample).collect();
                 serde_json::from_str::<serde::de::IgnoredAny>(&sample).map(|_| ()).map_err(|_| TemplateError::NotJson)
             }
+            Place::Xml => {
+                let sample: String = self.parts.iter().map(Part::sample).collect();
+                if escape::is_xml(&sample) { Ok(()) } else { Err(TemplateError::NotXml) }
+            }
             _ => Ok(()),
         }
     }
@@ -221,31 +232,34 @@ impl Template {
         self.claims
     }
 
-    /// Whether `{limit}` stands in it.
-    pub fn has_limit(&self) -> bool {
-        self.has(&Value::Limit)
-    }
-
-    /// Whether `{offset}` stands in it.
-    pub fn has_offset(&self) -> bool {
-        self.has(&Value::Offset)
+    /// Whether a number or cursor of the page stands in it, by the name of its placeholder.
+    pub(crate) fn names(&self, name: &str) -> bool {
+        let wanted = match name {
+            "limit" => Value::Limit,
+            "offset" => Value::Offset,
+            "page" => Value::Page,
+            "page_size" => Value::PageSize,
+            "cursor" => Value::Cursor,
+            _ => return false,
+        };
+        self.has(&wanted)
     }
 
     fn has(&self, wanted: &Value) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::Value(value) if value == wanted))
     }
 
-    /// Appends the filled template.
+    /// Appends the template, filled for one page of a question.
     ///
     /// # Errors
-    /// [`Unfilled::Absent`] when a key item is not in the question, or a claim in a query parameter;
-    /// [`Unfilled::Unsafe`] when a value cannot stand in a path. `out` may then hold a part.
-    pub fn fill(&self, ask: &Ask<'_>, out: &mut String) -> Result<(), Unfilled> {
+    /// [`Unfilled::Absent`] when a key item is not in the question, or a claim or the cursor of a query
+    /// parameter; [`Unfilled::Unsafe`] when a value cannot stand where it should. `out` may then hold a part.
+    pub fn fill(&self, ask: &Ask<'_>, turn: &Turn<'_>, out: &mut String) -> Result<(), Unfilled> {
         let start = out.len();
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.push_str(text),
-                Part::Value(value) => self.write(value, ask, out)?,
+                Part::Value(value) => self.write(value, ask, turn, out)?,
             }
         }
         let path = out.get(start..).unwrap_or_default();
@@ -255,18 +269,16 @@ impl Template {
         Ok(())
     }
 
-    fn write(&self, value: &Value, ask: &Ask<'_>, out: &mut String) -> Result<(), Unfilled> {
+    fn write(&self, value: &Value, ask: &Ask<'_>, turn: &Turn<'_>, out: &mut String) -> Result<(), Unfilled> {
         match value {
-            Value::Key(item) => self.place.escape(find(ask.key, *item).ok_or(Unfilled::Absent)?, out),
-            Value::Claim(item) => match find(ask.claims, *item) {
-                Some(text) => self.place.escape(text, out),
-                None if self.place == Place::Query => Err(Unfilled::Absent),
-                None => Ok(()),
-            },
-            Value::RequestId => self.place.escape(ask.request_id, out),
-            Value::Caller => self.place.escape(ask.caller, out),
-            Value::Limit => number(ask.limit, out),
-            Value::Offset => number(ask.offset, out),
+            Value::Key(item) => self.text(find(ask.key, *item).ok_or(Unfilled::Absent)?, out),
+            Value::Claim(item) => self.text_or_absent(find(ask.claims, *item), out),
+            Value::Cursor => self.text_or_absent(turn.cursor, out),
+            Value::RequestId => self.text(ask.request_id, out),
+            Value::Caller => self.text(ask.caller, out),
+            Value::Limit | Value::PageSize => number(turn.limit, out),
+            Value::Offset => number(turn.offset, out),
+            Value::Page => number(turn.page, out),
             Value::AllKeys(names) => object(ask.key, names, out),
             Value::AllClaims(names) => object(ask.claims, names, out),
             Value::AllItems(names) => {
@@ -279,82 +291,27 @@ impl Template {
     }
 }
 
+impl Template {
+    fn text(&self, text: &str, out: &mut String) -> Result<(), Unfilled> {
+        self.place.escape(text, self.charset, out)
+    }
+
+    fn text_or_absent(&self, text: Option<&str>, out: &mut String) -> Result<(), Unfilled> {
+        match text {
+            Some(text) => self.text(text, out),
+            None if self.place == Place::Query => Err(Unfilled::Absent),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Part {
     fn sample(&self) -> &str {
         match self {
             Self::Text(text) => text,
-            Self::Value(Value::Limit | Value::Offset) => "1",
+            Self::Value(Value::Limit | Value::Offset | Value::Page | Value::PageSize) => "1",
             Self::Value(Value::AllKeys(_) | Value::AllClaims(_) | Value::AllItems(_)) => "[]",
             Self::Value(_) => "x",
         }
     }
-}
-
-/// The name in braces at the beginning and what follows.
-fn placeholder(text: &str) -> Option<(&str, &str)> {
-    let (name, after) = text.strip_prefix('{')?.split_once('}')?;
-    let is_name =
-        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'*'));
-    is_name.then_some((name, after))
-}
-
-fn value_of(name: &str, vocabulary: &Vocabulary<'_>) -> Result<Value, TemplateError> {
-    let unknown = || TemplateError::Unknown(name.to_owned());
-    let all = || {
-        vocabulary.names.iter().map(|name| serde_json::to_string(name).unwrap_or_default().into()).collect::<Names>()
-    };
-    if let Some(claimed) = name.strip_prefix("claim.").filter(|claimed| *claimed != "*") {
-        return vocabulary.resource.item(claimed).map(|(at, _)| Value::Claim(at)).ok_or_else(unknown);
-    }
-    match name {
-        "limit" => Ok(Value::Limit),
-        "offset" => Ok(Value::Offset),
-        "request_id" => Ok(Value::RequestId),
-        "caller" => Ok(Value::Caller),
-        "key.*" => Ok(Value::AllKeys(all())),
-        "claim.*" => Ok(Value::AllClaims(all())),
-        "items.*" => Ok(Value::AllItems(all())),
-        code => match vocabulary.resource.item(code) {
-            Some((at, item)) if item.key => Ok(Value::Key(at)),
-            Some(_) => Err(TemplateError::NotKey(code.to_owned())),
-            None => Err(unknown()),
-        },
-    }
-}
-
-fn find<'a>(values: &[(usize, &'a str)], item: usize) -> Option<&'a str> {
-    values.iter().find(|(at, _)| *at == item).map(|(_, text)| *text)
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "all ways of writing a value have one form")]
-fn number(number: u32, out: &mut String) -> Result<(), Unfilled> {
-    let _ = write!(out, "{number}"); // a String takes everything
-    Ok(())
-}
-
-fn object(values: &[(usize, &str)], names: &Names, out: &mut String) -> Result<(), Unfilled> {
-    let members: Option<Vec<_>> = values.iter().map(|(at, text)| Some((names.get(*at)?, *text))).collect();
-    list(members.ok_or(Unfilled::Absent)?.into_iter(), ('{', '}'), out, |(name, text), out| {
-        out.push_str(name);
-        out.push_str(":\"");
-        escape::json(text, out);
-        out.push('"');
-    });
-    Ok(())
-}
-
-fn list<T>(
-    entries: impl Iterator<Item = T>,
-    (open, close): (char, char),
-    out: &mut String,
-    mut write: impl FnMut(T, &mut String),
-) {
-    out.push(open);
-    for (at, entry) in entries.enumerate() {
-        if at > 0 {
-            out.push(',');
-        }
-        write(entry, out);
-    }
-    out.push(close);
 }

@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use sluice_contract::answer::read;
+use sluice_contract::answer::{Page, read};
 use sluice_contract::breaker::Admittance;
-use sluice_contract::layout::{MATCH, MISMATCH};
+use sluice_contract::layout::{Layout, MATCH, MISMATCH};
 use sluice_contract::operation::Operation;
-use sluice_contract::spec::PagingSpec;
 use sluice_contract::{Adapter, Answering, Ask, BadAnswer, Binding, Compared, Fetched, ProviderFault, Row};
 use sluice_domain::compare::Verdict;
 use sluice_domain::{ItemSet, Permit};
@@ -20,7 +19,7 @@ use tokio::time::sleep;
 
 use crate::binding::RestBinding;
 use crate::request;
-use crate::response::{Health, Judged, fault, is_unsent, judge};
+use crate::response::{Health, fault, is_unsent, judge};
 
 /// Pause before a request is sent again, doubled each time: a listener that restarts needs a moment.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
@@ -39,26 +38,18 @@ impl RestAdapter {
     async fn fetch_records(&self, permit: &Permit, ask: &Ask<'_>) -> Result<Fetched, ProviderFault> {
         let operation = self.binding.records_operation(permit.mode()).ok_or(BadAnswer::NotAskable)?;
         self.check_scope(permit, ask, &ask.items)?;
-        let (body, not_found) = match self.call(operation, ask).await? {
-            Judged::Json(body) => (body, false),
-            Judged::NotFound => (Bytes::new(), true),
-        };
-        let skipped = match operation.paging {
-            PagingSpec::Offset => ask.offset,
-            PagingSpec::None => 0,
-        };
-        Ok(Fetched { body, layout: Arc::clone(&operation.layout), skipped, not_found })
+        let skipped = operation.paging.first(ask).offset;
+        let page = self.call(operation, ask).await?;
+        Ok(Fetched { pages: page.into_iter().collect(), layout: Arc::clone(&operation.layout), skipped })
     }
 
     async fn compare_claims(&self, permit: &Permit, ask: &Ask<'_>) -> Result<Compared, ProviderFault> {
         let operation = self.binding.comparing_operation().ok_or(BadAnswer::NotAskable)?;
         let claimed: ItemSet = ask.claims.iter().map(|(item, _)| *item).collect();
         self.check_scope(permit, ask, &claimed)?;
-        let Judged::Json(body) = self.call(operation, ask).await? else {
-            return Ok(Compared::NotFound { as_of: None });
-        };
+        let page: Vec<Page> = self.call(operation, ask).await?.into_iter().collect();
         let mut verdicts = Vec::new();
-        let envelope = read(&body, &operation.layout, &claimed, &mut |row| {
+        let envelope = read(&page, &operation.layout, &claimed, &mut |row| {
             verdicts = ask.claims.iter().map(|(item, _)| verdict(row, *item)).collect();
             Ok(())
         })?;
@@ -74,8 +65,9 @@ impl RestAdapter {
         if same { Ok(()) } else { Err(BadAnswer::NotAskable) }
     }
 
-    /// Puts the question, within circuit breaker, concurrency limit and deadline.
-    async fn call(&self, operation: &Operation, ask: &Ask<'_>) -> Result<Judged, ProviderFault> {
+    /// Puts the question, within circuit breaker, concurrency limit and deadline; `None` where the head says
+    /// that nothing was found.
+    async fn call(&self, operation: &Operation, ask: &Ask<'_>) -> Result<Option<Page>, ProviderFault> {
         let binding = &*self.binding;
         let request = request::build(operation, &binding.base_path, ask)?;
         let deadline = ask.deadline.min(clock::now() + binding.timeout());
@@ -86,7 +78,7 @@ impl RestAdapter {
         if let Admittance::Refused { retry_after_s } = binding.breaker.admit(binding.now_ms()) {
             return Err(ProviderFault::CircuitOpen { retry_after_s });
         }
-        let (health, judged) = self.send(&request, &operation.not_found_status, deadline).await;
+        let (health, judged) = self.send(&request, &operation.layout, deadline).await;
         match health {
             Health::Up => binding.breaker.succeeded(),
             Health::Down => binding.breaker.failed(binding.now_ms()),
@@ -100,14 +92,14 @@ impl RestAdapter {
     async fn send(
         &self,
         request: &Request<Full<Bytes>>,
-        not_found_status: &[u16],
+        layout: &Layout,
         deadline: Instant,
-    ) -> (Health, Result<Judged, ProviderFault>) {
+    ) -> (Health, Result<Option<Page>, ProviderFault>) {
         let mut pause = RETRY_PAUSE;
         let mut left = self.binding.retries;
         loop {
             let failed = match self.upstream.send(request.clone(), deadline, self.binding.body_bytes_max).await {
-                Ok(response) => return judge(response, not_found_status),
+                Ok(response) => return judge(response, layout),
                 Err(failed) => failed,
             };
             if left == 0 || !is_unsent(failed) || clock::now() + pause >= deadline {

@@ -5,7 +5,8 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Request, Uri};
 use http_body_util::Full;
 use sluice_contract::operation::Operation;
-use sluice_contract::spec::{BodyType, Method};
+use sluice_contract::paging::Turn;
+use sluice_contract::spec::Method;
 use sluice_contract::template::Unfilled;
 use sluice_contract::{Ask, BadAnswer};
 
@@ -18,28 +19,26 @@ const RESOURCE: HeaderName = HeaderName::from_static("x-exchange-resource");
 /// # Errors
 /// `NotAskable` when a value cannot stand safely where the operation puts it.
 pub(crate) fn build(operation: &Operation, base_path: &str, ask: &Ask<'_>) -> Result<Request<Full<Bytes>>, BadAnswer> {
-    let target: Uri = target(operation, base_path, ask)?.try_into().map_err(|_| BadAnswer::NotAskable)?;
+    let turn = &operation.paging.first(ask);
+    let target: Uri = target(operation, base_path, ask, turn)?.try_into().map_err(|_| BadAnswer::NotAskable)?;
     let mut headers = HeaderMap::with_capacity(operation.headers.len() + 6);
     for (name, template) in &operation.headers {
         let mut text = String::new();
-        template.fill(ask, &mut text).map_err(|_| BadAnswer::NotAskable)?;
+        template.fill(ask, turn, &mut text).map_err(|_| BadAnswer::NotAskable)?;
         headers.insert(name, value(&text)?);
     }
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT, operation.accept.clone());
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(REQUEST_ID, value(ask.request_id)?);
     headers.insert(DEPARTMENT, value(ask.caller)?);
     headers.insert(RESOURCE, value(ask.resource.code.as_str())?);
-    let mut body = String::new();
-    if let Some((template, body_type)) = &operation.body {
-        template.fill(ask, &mut body).map_err(|_| BadAnswer::NotAskable)?;
-        let media_type = match body_type {
-            BodyType::Json => "application/json",
-            BodyType::Form => "application/x-www-form-urlencoded",
-        };
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    let mut body = Bytes::new();
+    if let Some(filled) = operation.body(ask, turn) {
+        let (bytes, media_type) = filled.map_err(|_| BadAnswer::NotAskable)?;
+        headers.insert(CONTENT_TYPE, media_type);
+        body = bytes;
     }
-    let mut request = Request::new(Full::new(Bytes::from(body)));
+    let mut request = Request::new(Full::new(body));
     *request.method_mut() = match operation.method {
         Method::Get => HttpMethod::GET,
         Method::Post => HttpMethod::POST,
@@ -49,17 +48,17 @@ pub(crate) fn build(operation: &Operation, base_path: &str, ask: &Ask<'_>) -> Re
     Ok(request)
 }
 
-fn target(operation: &Operation, base_path: &str, ask: &Ask<'_>) -> Result<String, BadAnswer> {
+fn target(operation: &Operation, base_path: &str, ask: &Ask<'_>, turn: &Turn<'_>) -> Result<String, BadAnswer> {
     let mut target = String::with_capacity(base_path.len() + 64);
     target.push_str(base_path);
-    operation.path.fill(ask, &mut target).map_err(|_| BadAnswer::NotAskable)?;
+    operation.path.fill(ask, turn, &mut target).map_err(|_| BadAnswer::NotAskable)?;
     let mut separator = '?';
     for (name, template) in &operation.query {
         let before = target.len();
         target.push(separator);
         target.push_str(name);
         target.push('=');
-        match template.fill(ask, &mut target) {
+        match template.fill(ask, turn, &mut target) {
             Ok(()) => separator = '&',
             Err(Unfilled::Absent) => target.truncate(before),
             Err(Unfilled::Unsafe) => return Err(BadAnswer::NotAskable),

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::Path;
 
-use sluice_contract::spec::{HeaderText, RestSpec};
+use sluice_contract::spec::{RestSpec, SecretText, SecretUse};
 use sluice_domain::Egress;
 use sluice_domain::catalogue::{Mode, Resource, ShareType};
 use sluice_domain::policy::ResourceIx;
@@ -25,8 +25,8 @@ const SECRET_HEADERS: [&str; 8] =
 pub struct Docking {
     /// The resource, in the snapshot of the same catalogue.
     pub resource: ResourceIx,
-    /// The binding. Paths are relative to the process's folder and `file:`/`env:` headers hold the
-    /// secret itself, so it is not to be written anywhere.
+    /// The binding. Paths are relative to the process's folder and `file:`/`env:` references hold
+    /// the secret itself, so it is not to be written anywhere.
     pub spec: RestSpec,
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn bindings(
             findings.fault(
                 &at.below(&fault.place),
                 format!("\"{}\": {}", fault.place, fault.fault),
-                fault.example.map(|form| format!("example: {form}")),
+                Some(format!("example: {}", fault.example)),
             );
         }
         if let Some(egress) = egress {
@@ -65,7 +65,7 @@ pub(crate) fn bindings(
         }
         let mut spec = entry.clone();
         resolve_files(&mut spec, at, findings);
-        resolve_headers(&mut spec, at, findings);
+        resolve_secrets(&mut spec, at, findings);
         valid.push(Docking { resource, spec });
     }
     // A binding with a wrong resource was meant for one that now seems to lack its own.
@@ -125,47 +125,50 @@ fn resolve_files(spec: &mut RestSpec, at: &Place, findings: &mut Findings<'_, '_
     }
 }
 
-fn resolve_headers(spec: &mut RestSpec, at: &Place, findings: &mut Findings<'_, '_>) {
-    let operations = [
-        ("query.headers", spec.query.as_mut().map(|query| &mut query.headers)),
-        (
-            "verify.operation.headers",
-            spec.verify.as_mut().and_then(|verify| verify.operation.as_mut()).map(|operation| &mut operation.headers),
-        ),
-        ("headers", Some(&mut spec.headers)),
-    ];
-    for (place, headers) in operations {
-        for (name, value) in headers.into_iter().flatten() {
-            resolve_header(name, value, &at.below(format_args!("{place}.{name}")), findings);
+fn resolve_secrets(spec: &mut RestSpec, at: &Place, findings: &mut Findings<'_, '_>) {
+    for (place, purpose, secret) in spec.secrets_mut() {
+        let at = at.below(&place);
+        if secret.is_reference() {
+            resolve_secret(&place, purpose, secret, &at, findings);
+        } else if purpose != SecretUse::Header || is_secret_by_name(&place) {
+            let message = format!("\"{place}\" carries a secret: write a reference to it");
+            findings.fault(&at, message, Some(shape::REFERENCE.to_owned()));
         }
     }
 }
 
-fn resolve_header(name: &str, value: &mut HeaderText, at: &Place, findings: &mut Findings<'_, '_>) {
-    let lower = name.to_ascii_lowercase();
-    if !value.is_reference() {
-        if SECRET_HEADERS.iter().any(|part| lower.contains(part)) {
-            findings.fault(
-                at,
-                format!("header \"{name}\" carries a secret: write a reference to it"),
-                Some(shape::REFERENCE.to_owned()),
-            );
-        }
-        return;
-    }
-    let read = findings.reference(at, &value.0).as_ref().map(SecretRef::read);
+fn is_secret_by_name(place: &str) -> bool {
+    let name = place.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    SECRET_HEADERS.iter().any(|part| name.contains(part))
+}
+
+fn resolve_secret(
+    place: &str,
+    purpose: SecretUse,
+    secret: &mut SecretText,
+    at: &Place,
+    findings: &mut Findings<'_, '_>,
+) {
+    let read = findings.reference(at, &secret.0).as_ref().map(SecretRef::read);
     let text = read.unwrap_or_else(|| Err(String::from("not a reference to a secret")));
     let text = text.and_then(|secret| {
         String::from_utf8(secret.expose().to_vec()).map_err(|_| String::from("the secret is not text"))
     });
-    match text.map(|text| text.trim_end_matches(['\r', '\n']).to_owned()) {
+    let (fits, rule): (fn(&str) -> bool, _) = match purpose {
         // A brace would be read as a template's placeholder.
-        Ok(text) if text.bytes().all(|b| (b' '..0x7f).contains(&b) && !matches!(b, b'{' | b'}')) => value.0 = text,
-        Ok(_) => findings.fault(
-            at,
-            format!("header \"{name}\": the secret is not one line of printable ASCII without braces"),
-            None,
-        ),
-        Err(cause) => findings.fault(at, format!("header \"{name}\": {cause}"), Some(shape::REFERENCE.to_owned())),
+        SecretUse::Header => {
+            (|text| is_printable(text) && !text.contains(['{', '}']), "printable ASCII without braces")
+        }
+        SecretUse::Value => (is_printable, "printable ASCII"),
+        SecretUse::Key => (|text| !text.is_empty() && !text.chars().any(char::is_control), "text"),
+    };
+    match text.map(|text| text.trim_end_matches(['\r', '\n']).to_owned()) {
+        Ok(text) if fits(&text) => secret.0 = text,
+        Ok(_) => findings.fault(at, format!("\"{place}\": the secret is not one line of {rule}"), None),
+        Err(cause) => findings.fault(at, format!("\"{place}\": {cause}"), Some(shape::REFERENCE.to_owned())),
     }
+}
+
+fn is_printable(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..0x7f).contains(&byte))
 }

@@ -182,6 +182,8 @@ pub enum Fault {
     TokenAudience,
     TokenClaims,
     TokenNotYetValid,
+    // provider
+    PlannedOutage,
 }
 
 /// A fact that belongs to a refusal and may be shown to the caller.

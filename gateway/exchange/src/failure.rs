@@ -1,7 +1,7 @@
 //! How a call ends without an answer.
 
 use sluice_contract::ProviderFault;
-use sluice_domain::{Code, Fact, Refusal, Resource};
+use sluice_domain::{Code, Fact, Fault, Refusal, Resource};
 
 use crate::disclose::Opened;
 use crate::limit::{Exceeded, Standing};
@@ -55,7 +55,11 @@ impl Visit<'_> {
     pub(crate) fn unanswered(&self, resource: &Resource, fault: ProviderFault, opened: Opened, run: Run) -> Failure {
         let policy = &self.view.snapshot.policy;
         // While a circuit is open every call ends here: the failures that opened it were told.
-        if !matches!(fault, ProviderFault::CircuitOpen { .. } | ProviderFault::Busy { .. }) {
+        let is_told = matches!(
+            fault,
+            ProviderFault::CircuitOpen { .. } | ProviderFault::PlannedOutage { .. } | ProviderFault::Busy { .. }
+        );
+        if !is_told {
             tracing::warn!(request_id = %self.request_id, resource = %resource.code, %fault, "a provider gave no usable answer");
         }
         let provider = policy.party(resource.provider).map(|party| party.name.clone()).unwrap_or_default();
@@ -65,6 +69,9 @@ impl Visit<'_> {
             ProviderFault::BadAnswer(_) => Refusal::new(Code::ProviderBadAnswer),
             ProviderFault::CircuitOpen { retry_after_s } => {
                 Refusal::new(Code::ProviderCircuitOpen).with(Fact::RetryAfterS(retry_after_s))
+            }
+            ProviderFault::PlannedOutage { retry_after_s } => {
+                Refusal::fault(Code::ProviderCircuitOpen, Fault::PlannedOutage).with(Fact::RetryAfterS(retry_after_s))
             }
             ProviderFault::Busy { retry_after_s } => {
                 Refusal::new(Code::ExchangeOverloaded).with(Fact::RetryAfterS(retry_after_s))

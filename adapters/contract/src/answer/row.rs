@@ -1,30 +1,83 @@
 //! One record of a provider, cell by cell.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
+use super::scan::Raw;
 use crate::fault::BadAnswer;
+use crate::format::Scalar;
 use crate::layout::Source;
 
 /// The wanted items of one record.
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
-    cells: &'a [Option<Cell<'a>>],
+    slots: &'a [Slot<'a>],
+    converted: &'a str,
+}
+
+/// Where the JSON of one item's value lies.
+#[derive(Clone)]
+pub(super) enum Slot<'a> {
+    /// Nowhere.
+    Absent,
+    /// In the answer or in a code map.
+    There(&'a str),
+    /// In the texts that were converted.
+    Converted(Range<usize>),
+}
+
+impl<'a> Slot<'a> {
+    /// Refuses what is no scalar or cannot be decoded, and applies code map and format.
+    pub(super) fn take(raw: Raw<'a>, source: &'a Source, converted: &mut String) -> Result<Self, BadAnswer> {
+        let Raw { json: raw, is_escaped } = raw;
+        if raw.starts_with(['{', '[']) {
+            return Err(BadAnswer::NotScalar);
+        }
+        if source.codes.is_none() && source.format.is_none() {
+            let is_sound = !is_escaped || scalar_text(raw).is_some();
+            return if is_sound { Ok(Self::There(raw)) } else { Err(BadAnswer::NotText) };
+        }
+        let text = scalar_text(raw).ok_or(BadAnswer::NotText)?;
+        let Some(codes) = &source.codes else {
+            let from = converted.len();
+            if let Some(format) = &source.format {
+                format.write(Scalar { raw, text: &text }, converted)?;
+            }
+            return Ok(Self::Converted(from..converted.len()));
+        };
+        let meant = match &source.format {
+            _ if raw == "null" => None,
+            Some(format) => format.meant(&text),
+            None => Some(&*text),
+        };
+        let Some(code) = meant else { return Ok(Self::There("null")) };
+        codes.get(code).map(|ours| Self::There(ours)).ok_or(BadAnswer::UnknownCode)
+    }
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn new(cells: &'a [Option<Cell<'a>>]) -> Self {
-        Self { cells }
+    pub(super) fn new(slots: &'a [Slot<'a>], converted: &'a str) -> Self {
+        Self { slots, converted }
     }
 
     /// The value of an item by its position; `None` only if it was not wanted or its layout lets it
     /// be absent.
     pub fn cell(&self, position: usize) -> Option<Cell<'a>> {
-        self.cells.get(position).copied().flatten()
+        self.slots.get(position).and_then(|slot| self.at(slot))
     }
 
     /// Positions and values, in item order.
     pub fn cells(&self) -> impl Iterator<Item = (usize, Cell<'a>)> + use<'a> {
-        self.cells.iter().enumerate().filter_map(|(position, cell)| Some((position, (*cell)?)))
+        let row = *self;
+        row.slots.iter().enumerate().filter_map(move |(position, slot)| Some((position, row.at(slot)?)))
+    }
+
+    fn at(&self, slot: &'a Slot<'a>) -> Option<Cell<'a>> {
+        match slot {
+            Slot::Absent => None,
+            Slot::There(raw) => Some(Cell { raw }),
+            Slot::Converted(range) => self.converted.get(range.clone()).map(|raw| Cell { raw }),
+        }
     }
 }
 
@@ -42,23 +95,7 @@ pub struct Cell<'a> {
 }
 
 impl<'a> Cell<'a> {
-    /// Refuses what is no scalar or cannot be decoded, and applies the code map.
-    pub(super) fn check(raw: &'a str, source: &'a Source) -> Result<Self, BadAnswer> {
-        if raw.starts_with(['{', '[']) {
-            return Err(BadAnswer::NotScalar);
-        }
-        if let Some(codes) = source.codes.as_ref().filter(|_| raw != "null") {
-            let text = scalar_text(raw).ok_or(BadAnswer::NotText)?;
-            let ours = codes.get(text.as_ref()).ok_or(BadAnswer::UnknownCode)?;
-            return Ok(Self { raw: ours });
-        }
-        if raw.contains('\\') && scalar_text(raw).is_none() {
-            return Err(BadAnswer::NotText);
-        }
-        Ok(Self { raw })
-    }
-
-    /// The JSON of the value, exactly as the provider wrote it, or as the code map says.
+    /// The JSON of the value, exactly as the provider wrote it, or as code map and format say.
     pub fn raw(&self) -> &'a str {
         self.raw
     }

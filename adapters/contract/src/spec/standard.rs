@@ -53,7 +53,10 @@ use std::collections::BTreeMap;
 
 use sluice_domain::Resource;
 
-use super::{BodyType, ComparisonSpec, ConditionSpec, Method, OperationSpec, PagingSpec, ScalarText, VerifySpec};
+use super::{
+    AnswerType, BodyType, Charset, ComparisonSpec, ConditionSpec, Method, OperationSpec, PagingSpec, PagingStyle,
+    ScalarText, VerifySpec,
+};
 
 /// The `query` call as a declared operation.
 pub fn query(resource: &Resource) -> OperationSpec {
@@ -64,7 +67,7 @@ pub fn query(resource: &Resource) -> OperationSpec {
     OperationSpec {
         records: "/records".to_owned(),
         single_record: false,
-        paging: PagingSpec::Offset,
+        paging: PagingSpec::of(PagingStyle::Offset),
         ..post("/query", body)
     }
 }
@@ -72,8 +75,7 @@ pub fn query(resource: &Resource) -> OperationSpec {
 /// The `verify` call as a declared comparison by the provider.
 pub fn verify(resource: &Resource) -> VerifySpec {
     let body = format!(r#"{{"resource":"{}","subject":{{key.*}},"claims":{{claim.*}}}}"#, resource.code);
-    let result_is =
-        |word: &str| Some(ConditionSpec { pointer: "/result".to_owned(), equals: vec![ScalarText(word.to_owned())] });
+    let result_is = |word: &str| Some(ConditionSpec::equals("/result", word));
     let operation =
         OperationSpec { success: result_is("found"), not_found: result_is("not_found"), ..post("/verify", body) };
     let claimable = resource.items.iter().filter(|item| !item.out);
@@ -96,14 +98,19 @@ fn post(path: &str, body: String) -> OperationSpec {
         headers: BTreeMap::new(),
         body: Some(body),
         body_type: BodyType::Json,
+        answer_type: AnswerType::Json,
+        charset: Charset::Utf8,
+        request_charset: None,
         records: String::new(),
         single_record: true,
         fields: BTreeMap::new(),
         codes: BTreeMap::new(),
+        formats: BTreeMap::new(),
         success: None,
         not_found: None,
         not_found_status: Vec::new(),
+        errors: Vec::new(),
         as_of: Some("/as_of".to_owned()),
-        paging: PagingSpec::None,
+        paging: PagingSpec::default(),
     }
 }

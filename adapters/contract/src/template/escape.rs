@@ -2,7 +2,11 @@
 
 use std::fmt::Write as _;
 
+use quick_xml::Reader;
+use quick_xml::events::Event;
+
 use super::Unfilled;
+use crate::spec::Charset;
 
 /// Where a template stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,16 +19,21 @@ pub enum Place {
     Json,
     /// A form body: values are percent-encoded.
     Form,
+    /// An XML body: values stand in text or in quoted attributes and are escaped for both.
+    Xml,
     /// A header value: only ids that are plain ASCII.
     Header,
 }
 
 impl Place {
-    pub(super) fn escape(self, text: &str, out: &mut String) -> Result<(), Unfilled> {
+    pub(super) fn escape(self, text: &str, charset: Charset, out: &mut String) -> Result<(), Unfilled> {
         match self {
             Self::Path if text.is_empty() || text.chars().any(is_structure) => return Err(Unfilled::Unsafe),
-            Self::Path | Self::Query | Self::Form => percent_encode(text, out),
+            Self::Path | Self::Query | Self::Form => {
+                percent_encode_bytes(&charset.encode(text).ok_or(Unfilled::Unsafe)?, out);
+            }
             Self::Json => json(text, out),
+            Self::Xml => xml(text, out)?,
             Self::Header if !text.bytes().all(|byte| byte.is_ascii_graphic()) => return Err(Unfilled::Unsafe),
             Self::Header => out.push_str(text),
         }
@@ -39,7 +48,11 @@ fn is_structure(character: char) -> bool {
 
 /// Appends the text with all but the unreserved characters of RFC 3986 percent-encoded.
 pub fn percent_encode(text: &str, out: &mut String) {
-    for byte in text.bytes() {
+    percent_encode_bytes(text.as_bytes(), out);
+}
+
+fn percent_encode_bytes(bytes: &[u8], out: &mut String) {
+    for &byte in bytes {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             out.push(char::from(byte));
         } else {
@@ -58,6 +71,50 @@ pub(super) fn json(text: &str, out: &mut String) {
                 let _ = write!(out, "\\u{:04x}", u32::from(control)); // a String takes everything
             }
             plain => out.push(plain),
+        }
+    }
+}
+
+/// Appends the text as a JSON string.
+pub(crate) fn json_string(text: &str, out: &mut String) {
+    out.push('"');
+    json(text, out);
+    out.push('"');
+}
+
+/// Appends the text as it stands in XML's text and attributes.
+fn xml(text: &str, out: &mut String) -> Result<(), Unfilled> {
+    for character in text.chars() {
+        match character {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&apos;"),
+            control if control.is_control() => return Err(Unfilled::Unsafe),
+            plain => out.push(plain),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the text is one well-formed element, as far as a parser without a schema tells.
+pub(super) fn is_xml(text: &str) -> bool {
+    let mut reader = Reader::from_str(text);
+    let (mut depth, mut roots) = (0_usize, 0_usize);
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(_)) => {
+                roots += usize::from(depth == 0);
+                depth += 1;
+            }
+            Ok(Event::Empty(_)) => roots += usize::from(depth == 0),
+            Ok(Event::End(_)) => depth = depth.saturating_sub(1),
+            Ok(Event::Text(text)) if depth == 0 && !text.trim_ascii().is_empty() => return false,
+            Ok(Event::CData(_) | Event::GeneralRef(_)) if depth == 0 => return false,
+            Ok(Event::DocType(_)) | Err(_) => return false,
+            Ok(Event::Eof) => return depth == 0 && roots == 1,
+            Ok(_) => {}
         }
     }
 }

@@ -7,6 +7,10 @@ mod oracle;
 #[cfg(test)]
 mod reading;
 #[cfg(test)]
+mod receiving;
+#[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod templates;
+#[cfg(test)]
+mod xml;

@@ -1,9 +1,10 @@
 //! The reader against a naive one on `serde_json::Value`.
 
+use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use sluice_contract::Layout;
 use sluice_contract::answer::read;
+use sluice_contract::{Layout, Page};
 
 use crate::sample::{items, operation, resource};
 
@@ -29,7 +30,7 @@ fn naive(body: &Value, wanted: &[usize]) -> Option<Vec<Vec<Value>>> {
 fn streamed(body: &str, wanted: &[usize]) -> Option<Vec<Vec<Value>>> {
     let layout = Layout::of_records(&operation(OPERATION), &resource()).unwrap();
     let mut rows = Vec::new();
-    let envelope = read(body.as_bytes(), &layout, &items(wanted), &mut |row| {
+    let envelope = read(&[Page::from(Bytes::copy_from_slice(body.as_bytes()))], &layout, &items(wanted), &mut |row| {
         rows.push(row.cells().map(|(_, cell)| serde_json::from_str(cell.raw()).unwrap()).collect());
         Ok(())
     });

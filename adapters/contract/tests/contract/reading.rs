@@ -1,7 +1,9 @@
 //! One pass over hostile and friendly answers.
 
-use sluice_contract::answer::{DEPTH_MAX, RECORDS_MAX, read};
-use sluice_contract::{BadAnswer, Layout};
+use bytes::Bytes;
+use sluice_contract::answer::{DEPTH_MAX, RECORDS_MAX, examine, read};
+use sluice_contract::{BadAnswer, Envelope, Layout, Page, Row};
+use sluice_domain::ItemSet;
 
 use crate::sample::{items, operation, resource};
 
@@ -14,10 +16,20 @@ fn layout(answer: &str) -> Layout {
     Layout::of_records(&operation(&format!("{CALL}{answer}")), &resource()).unwrap()
 }
 
+/// Reads one page.
+fn read_one(
+    body: &[u8],
+    layout: &Layout,
+    items: &ItemSet,
+    on_record: &mut dyn FnMut(&Row<'_>) -> Result<(), BadAnswer>,
+) -> Result<Envelope, BadAnswer> {
+    read(&[Page::from(Bytes::copy_from_slice(body))], layout, items, on_record)
+}
+
 /// What came out: records as `position=raw` joined by `,` and `|`, then `@as_of`.
 fn outcome(answer: &str, wanted: &[usize], body: &[u8]) -> Result<String, BadAnswer> {
     let mut rows = Vec::new();
-    let envelope = read(body, &layout(answer), &items(wanted), &mut |row| {
+    let envelope = read_one(body, &layout(answer), &items(wanted), &mut |row| {
         rows.push(row.cells().map(|(at, cell)| format!("{at}={}", cell.raw())).collect::<Vec<_>>().join(","));
         Ok(())
     })?;
@@ -144,7 +156,7 @@ fn depth_and_number_of_records_are_bounded() {
 #[test]
 fn what_the_receiver_refuses_ends_the_pass() {
     let refused =
-        read(br#"[{"ID":"1"},{"ID":"2"}]"#, &layout(WHOLE), &items(&[0]), &mut |_| Err(BadAnswer::NotAskedFor));
+        read_one(br#"[{"ID":"1"},{"ID":"2"}]"#, &layout(WHOLE), &items(&[0]), &mut |_| Err(BadAnswer::NotAskedFor));
     assert_eq!(refused, Err(BadAnswer::NotAskedFor));
 }
 
@@ -152,7 +164,7 @@ fn what_the_receiver_refuses_ends_the_pass() {
 fn cells_give_decoded_text() {
     let body = br#"[{"ID":"a\u0062\"c","XM":null,"JE":-1.50,"XB":"","YX":false}]"#;
     let mut texts = Vec::new();
-    read(body, &layout(WHOLE), &items(&[0, 1, 2, 3, 4]), &mut |row| {
+    read_one(body, &layout(WHOLE), &items(&[0, 1, 2, 3, 4]), &mut |row| {
         texts = row.cells().map(|(_, cell)| cell.as_text().map(std::borrow::Cow::into_owned)).collect();
         let kind = |at| {
             row.cell(at).map(|cell| (cell.is_string(), cell.is_null(), cell.is_number(), cell.is_boolean())).unwrap()
@@ -171,4 +183,42 @@ fn cells_give_decoded_text() {
     .unwrap();
     let expected = [Some("ab\"c"), None, Some("-1.50"), Some(""), Some("false")];
     assert_eq!(texts, expected.map(|text| text.map(str::to_owned)));
+}
+
+#[test]
+fn pages_are_read_as_one_sequence() {
+    let answer = "records = '/l'\nas_of = '/at'\nsuccess = { pointer = '/code', equals = [0] }\nnot_found = { pointer = '/code', equals = [404] }\npaging = { style = 'next_url', next = '/next' }";
+    let layout = layout(answer);
+    let page = |text: &'static str| Page::from(Bytes::from_static(text.as_bytes()));
+    let first = page(r#"{"code":0,"l":[{"ID":"1"},{"ID":"2"}],"at":"2026-11-22","next":"/p?c=\u0032"}"#);
+    let second = page(r#"{"code":0,"l":[{"ID":"3"}],"at":"2026-11-23","next":""}"#);
+    let nothing = page(r#"{"code":404,"l":null,"next":null}"#);
+    let sequence = |pages: &[Page]| {
+        let mut ids = Vec::new();
+        let envelope = read(pages, &layout, &items(&[0]), &mut |row| {
+            ids.push(row.cell(0).map(|cell| cell.raw().to_owned()).unwrap_or_default());
+            Ok(())
+        })?;
+        Ok((ids.join(""), envelope.found, envelope.records, envelope.as_of))
+    };
+    let date = Some("2026-11-22".to_owned());
+    assert_eq!(sequence(&[first.clone(), second.clone()]), Ok(("\"1\"\"2\"\"3\"".to_owned(), true, 3, date.clone())));
+    assert_eq!(sequence(&[first.clone(), nothing.clone()]), Ok(("\"1\"\"2\"".to_owned(), true, 2, date)));
+    assert_eq!(sequence(&[]), Ok((String::new(), false, 0, None)));
+    assert_eq!(sequence(&[first.clone(), page(r#"{"code":500}"#)]), Err(BadAnswer::NotSuccess));
+    let next = |page: &Page| examine(page, &layout).map(|examined| (examined.records, examined.next));
+    assert_eq!(next(&first), Ok((2, Some("/p?c=2".to_owned()))));
+    assert_eq!((next(&second), next(&nothing)), (Ok((1, None)), Ok((0, None))));
+    for wrong in [r#"{"code":0,"l":[],"next":["x"]}"#, r#"{"code":0,"l":[],"next":"a\nb"}"#] {
+        assert_eq!(next(&page(wrong)), Err(BadAnswer::Next), "{wrong}");
+    }
+}
+
+#[test]
+fn the_number_of_records_is_bounded_over_all_pages() {
+    let half = Page::from(Bytes::from(format!("[{}]", vec![r#"{"ID":"1"}"#; RECORDS_MAX / 2].join(","))));
+    let more = Page::from(Bytes::from_static(br#"[{"ID":"1"}]"#));
+    let count = |pages: &[Page]| read(pages, &layout(WHOLE), &items(&[0]), &mut |_| Ok(())).map(|whole| whole.records);
+    assert_eq!(count(&[half.clone(), half.clone()]), Ok(RECORDS_MAX));
+    assert_eq!(count(&[half.clone(), half, more]), Err(BadAnswer::TooManyRecords));
 }

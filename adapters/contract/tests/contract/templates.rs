@@ -3,13 +3,19 @@
 use std::time::Duration;
 
 use sluice_contract::Ask;
+use sluice_contract::paging::Turn;
+use sluice_contract::spec::Charset;
 use sluice_contract::template::{Place, Template, TemplateError, Unfilled, Vocabulary};
 
 use crate::sample::{items, resource};
 
 fn fill(text: &str, place: Place, id: &str) -> Result<String, Unfilled> {
+    fill_in(Charset::Utf8, text, place, id)
+}
+
+fn fill_in(charset: Charset, text: &str, place: Place, id: &str) -> Result<String, Unfilled> {
     let resource = resource();
-    let vocabulary = Vocabulary::new(&resource, |code| (code.as_str() == "XM").then_some("na\"me"));
+    let vocabulary = Vocabulary::new(&resource, |code| (code.as_str() == "XM").then_some("na\"me")).sent_in(charset);
     let template = Template::compile(text, place, &vocabulary).unwrap();
     let ask = Ask {
         resource: &resource,
@@ -22,8 +28,9 @@ fn fill(text: &str, place: Place, id: &str) -> Result<String, Unfilled> {
         request_id: "r-1",
         caller: "mz",
     };
+    let turn = Turn { limit: 20, offset: 40, page: 3, cursor: Some("n&1").filter(|_| !id.is_empty()) };
     let mut out = String::new();
-    template.fill(&ask, &mut out).map(|()| out)
+    template.fill(&ask, &turn, &mut out).map(|()| out)
 }
 
 #[test]
@@ -50,9 +57,30 @@ fn values_are_escaped_for_their_place() {
         ),
         (r#"{"a":"{claim.XB}"}"#, Place::Json, "1", r#"{"a":""}"#),
         ("trace {request_id}", Place::Header, "1", "trace r-1"),
+        ("{page}/{page_size}", Place::Query, "", "3%2F20"),
+        ("c={cursor}", Place::Query, "1", "c%3Dn%261"),
+        (r#"{"c":"{cursor}"}"#, Place::Json, "1", r#"{"c":"n&1"}"#),
+        (r#"{"c":"{cursor}"}"#, Place::Json, "", r#"{"c":""}"#),
+        (
+            "<q id='{ID}'><x/>{claim.XM}</q>",
+            Place::Xml,
+            "<'&\">",
+            "<q id='&lt;&apos;&amp;&quot;&gt;'><x/>&lt;&apos;&amp;&quot;&gt;</q>",
+        ),
     ] {
         assert_eq!(fill(text, place, id).as_deref(), Ok(expected), "{text}");
     }
+}
+
+#[test]
+fn values_are_percent_encoded_in_the_providers_encoding() {
+    for (place, text) in [(Place::Query, "{ID}"), (Place::Form, "id={ID}"), (Place::Path, "/{ID}")] {
+        let filled = fill_in(Charset::Gbk, text, place, "张").unwrap();
+        assert!(filled.ends_with("%D5%C5"), "{filled}");
+        assert_eq!(fill_in(Charset::Gbk, text, place, "𠮷"), Err(Unfilled::Unsafe), "a name is never mutilated");
+    }
+    assert_eq!(fill_in(Charset::Gb18030, "{ID}", Place::Query, "𠮷").as_deref(), Ok("%954%B25"));
+    assert_eq!(fill_in(Charset::Gbk, "姓{limit}", Place::Query, "").as_deref(), Ok("%D0%D520"));
 }
 
 #[test]
@@ -64,6 +92,8 @@ fn values_that_a_server_could_take_for_structure_stay_out_of_paths() {
     assert_eq!(fill("/p/{ID}.json", Place::Path, "..").as_deref(), Ok("/p/...json"));
     assert_eq!(fill("/p/{XM}", Place::Path, "1"), Err(Unfilled::Absent));
     assert_eq!(fill("{claim.XB}", Place::Query, "1"), Err(Unfilled::Absent));
+    assert_eq!(fill("{cursor}", Place::Query, ""), Err(Unfilled::Absent), "the first page has none");
+    assert_eq!(fill("<q>{ID}</q>", Place::Xml, "a\0b"), Err(Unfilled::Unsafe), "XML cannot carry it");
 }
 
 #[test]
@@ -90,10 +120,15 @@ fn templates_that_mean_nothing_are_refused() {
         (r#"{"id":"{ID}""#, Place::Json, TemplateError::NotJson),
         (r#"{"id":"\{ID}"}"#, Place::Json, TemplateError::NotJson),
         ("{key.*}", Place::Form, TemplateError::Quoted("key.*".to_owned())),
+        (r#"{"c":{cursor}}"#, Place::Json, TemplateError::Unquoted("cursor".to_owned())),
+        ("<q>{ID}", Place::Xml, TemplateError::NotXml),
+        ("<q>{ID}</q><q/>", Place::Xml, TemplateError::NotXml),
+        ("<!DOCTYPE q><q>{ID}</q>", Place::Xml, TemplateError::NotXml),
+        ("{ID}", Place::Xml, TemplateError::NotXml),
     ] {
         assert_eq!(Template::compile(text, place, &vocabulary).err(), Some(expected), "{text}");
     }
-    for (text, place) in [("{ID}", Place::Header), ("/{claim.XM}", Place::Path)] {
+    for (text, place) in [("{ID}", Place::Header), ("/{claim.XM}", Place::Path), ("/{cursor}", Place::Path)] {
         let refused = Template::compile(text, place, &vocabulary).err();
         assert!(matches!(refused, Some(TemplateError::Misplaced(..))), "{text}");
     }

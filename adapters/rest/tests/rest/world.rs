@@ -144,11 +144,11 @@ pub(crate) async fn fetch(
         caller: "mz",
     };
     let fetched = adapter.fetch(&permit, &ask).await?;
-    if fetched.not_found {
+    if fetched.is_empty() {
         return Ok(None);
     }
     let mut rows = Vec::new();
-    read(&fetched.body, &fetched.layout, &items, &mut |row| {
+    read(&fetched.pages, &fetched.layout, &items, &mut |row| {
         rows.push(row.cells().map(|(_, cell)| cell.raw()).collect::<Vec<_>>().join(","));
         Ok(())
     })?;

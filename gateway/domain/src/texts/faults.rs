@@ -151,5 +151,9 @@ pub(super) const fn sentence(fault: Fault) -> Both {
             "令牌尚未生效(nbf 或 iat 在未来);请核对本机时钟。",
             "The token is not valid yet (nbf or iat lies in the future); check your clock.",
         ],
+        Fault::PlannedOutage => [
+            "提供部门<({provider})>的业务系统正在计划内停机,其间不作询问<;约 {retry} 秒后恢复>。",
+            "The provider's system<, {provider},> is in a planned outage and is not asked meanwhile<; it ends in {retry} s>.",
+        ],
     }
 }

@@ -172,7 +172,7 @@ fn the_caller_chooses_the_language() {
     }
 }
 
-const FAULTS: [Fault; 49] = [
+const FAULTS: [Fault; 50] = [
     Fault::BadRequestLine,
     Fault::HostMissing,
     Fault::HostRepeated,
@@ -222,4 +222,5 @@ const FAULTS: [Fault; 49] = [
     Fault::TokenAudience,
     Fault::TokenClaims,
     Fault::TokenNotYetValid,
+    Fault::PlannedOutage,
 ];

@@ -89,7 +89,7 @@ pub(crate) fn project(
         columns: columns(permit, resource),
         key,
         tagger,
-        json: String::with_capacity(fetched.body.len().min(16 * 1024) + 96),
+        json: String::with_capacity(fetched.len().min(16 * 1024) + 96),
         subjects: Vec::new(),
         skip: page.offset.saturating_sub(fetched.skipped),
         limit: page.limit,
@@ -98,12 +98,9 @@ pub(crate) fn project(
         masked: String::new(),
     };
     writer.json.push_str("{\"records\":[");
-    let mut as_of = None;
-    if !fetched.not_found {
-        let wanted: ItemSet = fields.union(permit.key());
-        let envelope = answer::read(&fetched.body, &fetched.layout, &wanted, &mut |row| writer.record(row))?;
-        as_of = envelope.as_of.map(|text| date_of_data(&text)).transpose()?;
-    }
+    let wanted: ItemSet = fields.union(permit.key());
+    let envelope = answer::read(&fetched.pages, &fetched.layout, &wanted, &mut |row| writer.record(row))?;
+    let as_of = envelope.as_of.map(|text| date_of_data(&text)).transpose()?;
     let given_to = page.offset.saturating_add(writer.rows);
     let has_more = writer.seen > writer.skip.saturating_add(writer.rows);
     Ok(Projected {

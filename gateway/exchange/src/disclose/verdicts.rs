@@ -36,14 +36,11 @@ impl TryFrom<Compared> for Judged {
 /// # Errors
 /// When anything of the answer cannot be proven clean.
 pub(crate) fn judge(resource: &Resource, item: &VerifyItem, fetched: &Fetched) -> Result<Judged, BadAnswer> {
-    if fetched.not_found {
-        return Ok(Judged { found: false, verdicts: Vec::new(), as_of: None });
-    }
     let claims = claims(resource, &item.claims);
     let key = KeyMatch::new(resource, &item.key);
     let wanted: ItemSet = set_of(&item.key).union(&set_of(&item.claims));
     let mut best: Option<(usize, Vec<Verdict>)> = None;
-    let envelope = answer::read(&fetched.body, &fetched.layout, &wanted, &mut |row| {
+    let envelope = answer::read(&fetched.pages, &fetched.layout, &wanted, &mut |row| {
         key.check(row)?;
         let mut verdicts = Vec::with_capacity(claims.len());
         for (at, claim) in &claims {
