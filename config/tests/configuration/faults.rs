@@ -571,7 +571,7 @@ fn secrets_in_clear_are_refused_and_not_repeated() {
             "X-App-Secret = \"file:keys/provider.txt\"",
             "X-App-Secret = \"4711\"",
             &[
-                "catalogue.toml:160:28: header \"X-App-Secret\" carries a secret: write a reference to it; write \"file:keys/node.pem\" or \"env:NAME\"",
+                "catalogue.toml:160:28: \"headers.X-App-Secret\" carries a secret: write a reference to it; write \"file:keys/node.pem\" or \"env:NAME\"",
             ],
         ),
         (
@@ -579,7 +579,7 @@ fn secrets_in_clear_are_refused_and_not_repeated() {
             "X-App-Secret = \"file:keys/provider.txt\"",
             "X-App-Secret = \"file:keys/none.txt\"",
             &[
-                "catalogue.toml:160:28: header \"X-App-Secret\": file:keys/none.txt cannot be read: No such file or directory (os error 2); write \"file:keys/node.pem\" or \"env:NAME\"",
+                "catalogue.toml:160:28: \"headers.X-App-Secret\": file:keys/none.txt cannot be read: No such file or directory (os error 2); write \"file:keys/node.pem\" or \"env:NAME\"",
             ],
         ),
     ]);

@@ -103,7 +103,7 @@ fn wrong_files_are_named() {
         (
             "keys/provider.txt",
             two_lines,
-            "catalogue.toml:160:28: header \"X-App-Secret\": the secret is not one line of printable ASCII without braces",
+            "catalogue.toml:160:28: \"headers.X-App-Secret\": the secret is not one line of printable ASCII without braces",
         ),
         ("catalogue.toml", gone, "catalogue.toml:1:1: cannot be read: No such file or directory (os error 2)"),
         ("sluice.toml", gone, "sluice.toml:1:1: cannot be read: No such file or directory (os error 2)"),
