@@ -93,12 +93,14 @@ fn require_bindings(resources: &[Resource], bound: &HashSet<&str>, names: &Names
 
 /// An address that stands in the binding itself is judged here; where a name leads is judged at each connection.
 fn check_egress(spec: &RestSpec, at: &Place, egress: &Egress, findings: &mut Findings<'_, '_>) {
-    let Ok(address) = spec.address() else { return };
-    let host = address.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    if host.parse::<IpAddr>().is_ok_and(|ip| !egress.permits(ip)) {
+    for (place, address) in spec.called() {
+        let host = address.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        if !host.parse::<IpAddr>().is_ok_and(|ip| !egress.permits(ip)) {
+            continue;
+        }
         findings.fault(
-            &at.below("base_url"),
-            format!("\"base_url\": {host} is not called: in production neither this machine nor link-local or metadata addresses are"),
+            &at.below(&place),
+            format!("\"{place}\": {host} is not called: in production neither this machine nor link-local or metadata addresses are"),
             Some(format!("in sluice.toml: [egress] allow = [\"{host}\"]")),
         );
     }

@@ -20,6 +20,16 @@ impl RestSpec {
         address(place, first)
     }
 
+    /// Every valid address that the binding makes the exchange call, with its place: instances and token
+    /// endpoint.
+    pub fn called(&self) -> Vec<(String, Uri)> {
+        let instances = self.instances.iter().enumerate().map(|(nth, text)| (format!("instances.{nth}"), text));
+        let base = self.instances.is_empty().then(|| ("base_url".to_owned(), &self.base_url));
+        let token = self.auth.iter().filter_map(|auth| Some(("auth.token_url".to_owned(), auth.token_url.as_ref()?)));
+        let named = base.into_iter().chain(instances).chain(token);
+        named.filter_map(|(place, text)| address(&place, text).ok().map(|uri| (place, uri))).collect()
+    }
+
     /// Scheme, host and path of every instance, in the order of the declaration; at least one. All have the
     /// same scheme and path.
     ///
