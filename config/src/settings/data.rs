@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::document::Document;
 use crate::fault::Fault;
 use crate::material;
-use crate::secret::{SecretRef, referenced};
+use crate::secret::{Secret, SecretRef, referenced};
 use crate::settings::numbers::{Bound, bounded, count, numbers};
 use crate::settings::url;
 use crate::shape;
@@ -138,7 +138,7 @@ impl Data {
         faults.extend(unreadable.into_iter().filter_map(|(path, read)| Some(document.fault(path, read.err()?, None))));
         let lists = material::failing(&crl, material::revocation_lists);
         faults.extend(lists.into_iter().map(|(at, cause)| document.fault(&format!("data.crl.{at}"), cause, None)));
-        let key = referenced(&raw.key, "data.key", document, faults);
+        let key = listener_key(&raw.key, document, faults);
         if let Some((_, key)) = key.as_ref().filter(|_| certificate_holds) {
             faults.extend(
                 material::key_of_certificate(key, &certificate)
@@ -164,6 +164,17 @@ impl Data {
             drain,
         })
     }
+}
+
+/// The reference and the key itself. Only a file: the listener reads it again when it is renewed.
+fn listener_key(text: &str, document: &Document<'_>, faults: &mut Vec<Fault>) -> Option<(SecretRef, Secret)> {
+    let key = referenced(text, "data.key", document, faults)?;
+    if key.0.file().is_none() {
+        let hint = Some(String::from("example: key = \"file:pki/server/key.pem\""));
+        faults.push(document.fault("data.key", "\"key\": the listener's key is read from a file", hint));
+        return None;
+    }
+    Some(key)
 }
 
 fn hosts(given: Vec<String>, authority: Option<&str>, document: &Document<'_>, faults: &mut Vec<Fault>) -> Vec<String> {

@@ -18,7 +18,7 @@ pub enum Environment {
 /// Identity of the node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
-    /// Name, 1–64 characters of `[A-Za-z0-9._-]`; stands in logs.
+    /// Name, 1–64 characters of `[A-Za-z0-9._-]`, the first a letter or digit; stands in logs.
     pub name: String,
     /// Number of the node within the exchange, 0–65535: part of every request key, so no two nodes
     /// share one. Default 1.
@@ -45,7 +45,7 @@ impl Node {
         if sluice_domain::SystemId::new(&raw.name).is_err() {
             faults.push(document.fault(
                 "node.name",
-                "\"name\": 1–64 characters of [A-Za-z0-9._-]",
+                "\"name\": 1–64 characters of [A-Za-z0-9._-], the first a letter or digit",
                 Some(String::from("example: name = \"node-1\"")),
             ));
             return None;

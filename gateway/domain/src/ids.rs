@@ -78,8 +78,18 @@ fn is_plain(text: &str, max: usize) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
+/// Party keys and system ids name files and stand in certificates, where a leading dot or hyphen
+/// would mean something else.
+fn begins_well(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
+}
+
 fn is_party_key(text: &str) -> bool {
-    is_plain(text, 32) && !text.contains('.')
+    is_plain(text, 32) && begins_well(text) && !text.contains('.')
+}
+
+fn is_system_id(text: &str) -> bool {
+    is_plain(text, 64) && begins_well(text)
 }
 
 fn is_plain_64(text: &str) -> bool {
@@ -107,11 +117,11 @@ fn is_resource_code(text: &str) -> bool {
 
 id!(
     /// Short key of a registered party, such as `mz`.
-    PartyKey, "party key", is_party_key, "1–32 characters of [A-Za-z0-9_-]"
+    PartyKey, "party key", is_party_key, "1–32 characters of [A-Za-z0-9_-], the first a letter or digit"
 );
 id!(
     /// A registered system of a party, such as `mz.main`.
-    SystemId, "system id", is_plain_64, "1–64 characters of [A-Za-z0-9._-]"
+    SystemId, "system id", is_system_id, "1–64 characters of [A-Za-z0-9._-], the first a letter or digit"
 );
 id!(
     /// A registered person who makes a call (经手人); never a citizen's id.
@@ -133,3 +143,27 @@ id!(
     /// Code of a data item within its resource, such as `GMSFHM`.
     ItemCode, "item code", is_item_code, "1–64 characters of [A-Za-z0-9_]"
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_parties_and_systems_begin_with_a_letter_or_digit() {
+        for (text, is_key, is_id) in [
+            ("mz", true, true),
+            ("9_-", true, true),
+            ("mz.main", false, true),
+            ("-mz", false, false),
+            ("_mz", false, false),
+            (".", false, false),
+            ("..", false, false),
+            ("", false, false),
+            ("民政", false, false),
+        ] {
+            assert_eq!(PartyKey::new(text).is_ok(), is_key, "{text}");
+            assert_eq!(SystemId::new(text).is_ok(), is_id, "{text}");
+        }
+        assert!(HandlerId::new("_u-1").is_ok(), "handlers stand in headers only");
+    }
+}
