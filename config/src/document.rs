@@ -22,6 +22,7 @@ const UNKNOWN_KEYS_MAX: usize = 32;
 
 /// A file's text, its name for messages, and the folder that its relative paths start from.
 pub(crate) struct Source {
+    path: PathBuf,
     name: String,
     folder: PathBuf,
     text: String,
@@ -36,7 +37,17 @@ impl Source {
         let text =
             text.map_err(|cause| Fault { file: name.clone(), line: 1, column: 1, message: cause, hint: None })?;
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-        Ok(Self { name, folder, text })
+        Ok(Self { path: path.to_path_buf(), name, folder, text })
+    }
+
+    /// Where the file is, as it was named.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.text.as_bytes()
     }
 
     fn fault(&self, offset: usize, message: String, hint: Option<String>) -> Fault {
@@ -77,6 +88,11 @@ impl<'s> Document<'s> {
                 None
             }
         }
+    }
+
+    /// The file itself.
+    pub(crate) fn source(&self) -> &'s Source {
+        self.source
     }
 
     /// A relative path of this file, made relative to the process's folder.

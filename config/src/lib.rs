@@ -12,13 +12,14 @@ mod secret;
 pub mod settings;
 mod shape;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-pub use catalogue::{Catalogue, CatalogueFile, Docking};
+pub use catalogue::{Catalogue, CatalogueFile, Difference, Docking};
 pub use fault::{Fault, Faults};
 pub use secret::{Secret, SecretRef};
 pub use settings::Settings;
 
+use catalogue::Rules;
 use document::{Document, Source};
 
 /// A whole configuration that was found correct.
@@ -37,13 +38,30 @@ pub struct Loaded {
 /// Everything that is wrong. If `sluice.toml` itself is wrong, its catalogue files are still
 /// checked as far as it names them.
 pub fn load(path: &Path) -> Result<Loaded, Faults> {
+    load_with(path, None)
+}
+
+/// The same with other catalogue files in place of those that the configuration names: what it would
+/// be once they are applied.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_proposed(path: &Path, catalogue: &[PathBuf]) -> Result<Loaded, Faults> {
+    load_with(path, Some(catalogue))
+}
+
+fn load_with(path: &Path, proposed: Option<&[PathBuf]>) -> Result<Loaded, Faults> {
     let source = Source::read(path).map_err(Faults::one)?;
     let mut faults = Vec::new();
     let loaded = Document::parse(&source, &mut faults).and_then(|document| {
-        let (settings, files) = Settings::read(&document, &mut faults);
-        let limits = settings.as_ref().map(|settings| settings.limits.defaults).unwrap_or_default();
-        let egress = settings.as_ref().map(|settings| &settings.egress);
-        let catalogue = files.and_then(|named| Catalogue::read(&named.files, limits, egress, &mut faults));
+        let (settings, named) = Settings::read(&document, &mut faults);
+        let rules = Rules {
+            default_limits: settings.as_ref().map(|settings| settings.limits.defaults).unwrap_or_default(),
+            environment: settings.as_ref().map(|settings| settings.node.environment),
+            egress: settings.as_ref().map(|settings| &settings.egress),
+        };
+        let files = proposed.map(<[PathBuf]>::to_vec).or(named.map(|named| named.files));
+        let catalogue = files.and_then(|files| Catalogue::read(&files, rules, &mut faults));
         Some(Loaded { settings: settings?, catalogue: catalogue? })
     });
     Faults::refuse_any(faults)?;

@@ -31,6 +31,15 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     }
 }
 
+/// Whether one of a file's certificates was signed in the name of this authority.
+pub(crate) fn is_signed_by(authority: &str, path: &Path) -> bool {
+    certificates(path).unwrap_or_default().iter().any(|der| {
+        X509Certificate::from_der(der).is_ok_and(|(_, certificate)| {
+            certificate.issuer().iter_common_name().any(|name| name.as_str() == Ok(authority))
+        })
+    })
+}
+
 /// SHA-256 of the first certificate of a PEM file: the one that the client itself presents.
 pub(crate) fn fingerprint(path: &Path) -> Result<[u8; 32], String> {
     let found = certificates(path)?;

@@ -2,11 +2,16 @@
 //! and compiled into the snapshot that decides calls.
 
 mod bindings;
+mod difference;
 mod file;
 mod grants;
 mod parties;
 mod places;
+mod plan;
+mod production;
 mod resources;
+mod sealed;
+mod written;
 
 use std::path::PathBuf;
 
@@ -15,16 +20,22 @@ use sluice_domain::policy::{Policy, PolicyError, PolicyParts};
 use sluice_domain::{Egress, Limits, System};
 
 pub use bindings::Docking;
+pub use difference::{Change, Difference, Fates, MemberChange, Noun, Summary};
 pub use file::{
     CatalogueFile, ConditionEntry, ConfirmationEntry, GrantEntry, HandlerEntry, ItemEntry, PartyEntry, PurposeEntry,
     ResourceEntry, RowScope, SystemEntry,
 };
 
+pub use plan::{Rewrite, Text};
+pub use written::{Written, digest_of};
+
 use crate::document::{Document, Source};
 use crate::fault::{Fault, Faults};
+use crate::settings::Environment;
 use grants::Catalogued;
-use places::{Findings, Names, Place, Placed};
+use places::{Findings, Names, Place};
 use resources::Register;
+use written::Entries;
 
 /// Bytes of the content's SHA-256 that name a revision: enough to tell every state of the rules
 /// apart, short enough for logs.
@@ -39,8 +50,21 @@ pub struct Catalogue {
     pub bindings: Vec<Docking>,
     /// The content as declared, merged.
     pub declared: CatalogueFile,
+    /// The same by files, with paths that hold anywhere.
+    pub files: Vec<Written>,
     /// What may stand but should be looked at.
     pub warnings: Vec<Fault>,
+}
+
+/// What a catalogue is judged by, beside itself.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Rules<'s> {
+    /// Limits where neither a grant nor its share condition sets one.
+    pub(crate) default_limits: Limits,
+    /// What the node stands in for; `None` where no node is known.
+    pub(crate) environment: Option<Environment>,
+    /// Addresses that may be called, where they are known.
+    pub(crate) egress: Option<&'s Egress>,
 }
 
 impl Catalogue {
@@ -51,19 +75,13 @@ impl Catalogue {
     /// Everything that is wrong, at its place.
     pub fn load(files: &[PathBuf], default_limits: Limits) -> Result<Self, Faults> {
         let mut faults = Vec::new();
-        let loaded = Self::read(files, default_limits, None, &mut faults);
+        let loaded = Self::read(files, Rules { default_limits, ..Rules::default() }, &mut faults);
         Faults::refuse_any(faults)?;
         loaded.ok_or_else(Faults::unexplained)
     }
 
-    /// Like [`Self::load`], with the addresses that may be called where these are known, and adding to faults found
-    /// before; `None` only if something was added.
-    pub(crate) fn read(
-        files: &[PathBuf],
-        default_limits: Limits,
-        egress: Option<&Egress>,
-        faults: &mut Vec<Fault>,
-    ) -> Option<Self> {
+    /// Like [`Self::load`], adding to faults found before; `None` only if something was added.
+    pub(crate) fn read(files: &[PathBuf], rules: Rules<'_>, faults: &mut Vec<Fault>) -> Option<Self> {
         let before = faults.len();
         let sources: Vec<Option<Source>> =
             files.iter().map(|path| Source::read(path).map_err(|fault| faults.push(fault)).ok()).collect();
@@ -75,7 +93,7 @@ impl Catalogue {
         }
         let documents: Vec<Document<'_>> = documents.into_iter().flatten().collect();
         let mut findings = Findings { documents: &documents, faults: Vec::new(), warnings: Vec::new() };
-        let loaded = compile(default_limits, egress, &mut findings);
+        let loaded = compile(rules, &mut findings);
         faults.append(&mut findings.faults);
         loaded
     }
@@ -89,7 +107,7 @@ struct Declared {
     grants: Names,
 }
 
-fn compile(default_limits: Limits, egress: Option<&Egress>, findings: &mut Findings<'_, '_>) -> Option<Catalogue> {
+fn compile(rules: Rules<'_>, findings: &mut Findings<'_, '_>) -> Option<Catalogue> {
     for document in findings.documents {
         document.only(&CatalogueFile::TABLES, &mut findings.faults);
     }
@@ -106,7 +124,7 @@ fn compile(default_limits: Limits, egress: Option<&Egress>, findings: &mut Findi
     let grants = findings.entries("grants", "id", &mut names.grants);
     let rest = findings.entries("rest", "resource", &mut Names::of("binding"));
 
-    let mut parts = PolicyParts { default_limits, ..PolicyParts::default() };
+    let mut parts = PolicyParts { default_limits: rules.default_limits, ..PolicyParts::default() };
     parts.purposes = parties::purposes(&purposes, &mut names.purposes, findings);
     parts.parties = parties::parties(&parties, &mut names.parties, findings);
     parts.systems = parties::systems(&systems, &names.parties, findings);
@@ -119,24 +137,19 @@ fn compile(default_limits: Limits, egress: Option<&Egress>, findings: &mut Findi
         entries: &resources,
     };
     parts.grants = grants::grants(&grants, &catalogued, &mut names.grants, findings);
-    let bindings = bindings::bindings(rest.as_slice(), &parts.resources, &names.resources, egress, findings);
+    let bindings = bindings::bindings(rest.as_slice(), &parts.resources, &names.resources, rules.egress, findings);
+    sealed::refuse_marks(&rest, findings);
+    if rules.environment == Some(Environment::Production) {
+        production::check(&rest, findings);
+    }
 
-    let declared = CatalogueFile {
-        parties: entries_of(parties),
-        systems: entries_of(systems),
-        purposes: entries_of(purposes),
-        resources: entries_of(resources),
-        grants: entries_of(grants),
-        rest: entries_of(rest),
-    };
-    parts.revision = revision(&declared, &parts.systems, default_limits);
+    let entries = Entries { parties, systems, purposes, resources, grants, rest };
+    let files = entries.by_file(findings.documents);
+    let declared = entries.merged();
+    parts.revision = revision(&declared, &parts.systems, rules.default_limits);
     let built = Policy::build(parts).map_err(|errors| errors.iter().for_each(|error| report(error, &names, findings)));
     let policy = built.ok().filter(|_| findings.faults.is_empty())?;
-    Some(Catalogue { policy, bindings, declared, warnings: std::mem::take(&mut findings.warnings) })
-}
-
-fn entries_of<T>(placed: Vec<Placed<T>>) -> Vec<T> {
-    placed.into_iter().map(|placed| placed.entry).collect()
+    Some(Catalogue { policy, bindings, declared, files, warnings: std::mem::take(&mut findings.warnings) })
 }
 
 /// Position as the snapshot counts it. Files are far shorter than 2^32 entries.

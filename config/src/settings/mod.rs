@@ -9,6 +9,7 @@ mod log;
 mod node;
 mod numbers;
 mod ops;
+mod production;
 mod subjects;
 mod tokens;
 mod url;
@@ -79,6 +80,9 @@ impl Settings {
         document.only(&SECTIONS, faults);
         let node = mandatory(document, "node", faults).and_then(|raw| Node::read(raw, document, faults));
         let data = mandatory(document, "data", faults).and_then(|raw| Data::read(raw, document, faults));
+        if node.as_ref().is_some_and(|node: &Node| node.environment == Environment::Production) {
+            production::check(data.as_ref(), document, faults);
+        }
         let ops = optional(document, "ops", faults).and_then(|raw| Ops::read(raw, document, faults));
         let ledger = mandatory(document, "ledger", faults).and_then(|raw| Ledger::read(raw, document, faults));
         let tokens = mandatory(document, "tokens", faults).and_then(|raw| Tokens::read(raw, document, faults));

@@ -30,6 +30,11 @@ impl Site {
         site
     }
 
+    /// Nothing but a folder.
+    pub(crate) fn empty() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
     fn make_pki(&self) {
         let ca_key = KeyPair::generate().unwrap();
         let mut ca = CertificateParams::new(Vec::new()).unwrap();

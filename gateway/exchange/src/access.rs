@@ -1,19 +1,25 @@
 //! Everything beside calls on resources: tokens, the catalogue, receipts.
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use hyper::body::Incoming;
-use sluice_domain::{Caller, Code, Fact, Fault, Refusal};
+use sluice_domain::{Caller, Code, Fact, Fault, Refusal, ResourceIx};
 use sluice_ledger::{Leaf, Record};
 use sluice_transport::clock;
 
-use crate::catalogue;
+use crate::catalogue::{self, Reading};
 use crate::respond::{self, Reply};
 use crate::token;
 use crate::visit::Visit;
 
 /// How long a receipt waits for a checkpoint that covers its record (interface.md).
 const COVER_WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Bytes of an answer's SHA-256 that tell its states apart.
+const TAG_BYTES: usize = 16;
 
 impl Visit<'_> {
     /// `POST /v1/token`.
@@ -59,20 +65,42 @@ impl Visit<'_> {
     pub(crate) async fn catalogue(&self, template: &'static str) -> Response<Reply> {
         let listed = self.reader().and_then(|caller| {
             let filter = catalogue::Filter::parse(self.head.uri.query().unwrap_or_default())?;
-            Ok(catalogue::list(&self.view.snapshot.policy, caller.party, self.today(), &filter))
+            Ok(catalogue::list(&self.reading(caller), &filter))
         });
-        self.read_answer(template, listed).await
+        self.catalogue_answer(template, listed).await
     }
 
     /// `GET /v1/resources/{code}`.
     pub(crate) async fn entry(&self, template: &'static str, code: &str) -> Response<Reply> {
-        let entry = self.reader().and_then(|caller| {
-            let policy = &self.view.snapshot.policy;
-            let resource = policy.resource_by_code(code).ok_or(Code::ResourceNotFound)?;
-            catalogue::entry(policy, caller.party, resource, self.today(), self.lang())
-                .ok_or_else(|| Code::ResourceNotFound.into())
-        });
-        self.read_answer(template, entry).await
+        let entry = self.read_resource(code, catalogue::entry);
+        self.catalogue_answer(template, entry).await
+    }
+
+    /// `GET /v1/resources/{code}/openapi.json`.
+    pub(crate) async fn interface(&self, template: &'static str, code: &str) -> Response<Reply> {
+        let public_url = &self.view.snapshot.tokens.public_url;
+        let document = self.read_resource(code, |reading, resource| catalogue::document(reading, resource, public_url));
+        self.catalogue_answer(template, document).await
+    }
+
+    fn read_resource(
+        &self,
+        code: &str,
+        read: impl FnOnce(&Reading<'_>, ResourceIx) -> Option<serde_json::Value>,
+    ) -> Result<serde_json::Value, Refusal> {
+        let caller = self.reader()?;
+        let resource = self.view.snapshot.policy.resource_by_code(code).ok_or(Code::ResourceNotFound)?;
+        read(&self.reading(caller), resource).ok_or_else(|| Code::ResourceNotFound.into())
+    }
+
+    fn reading(&self, caller: Caller) -> Reading<'_> {
+        Reading {
+            policy: &self.view.snapshot.policy,
+            caller,
+            today: self.today(),
+            lang: self.lang(),
+            limiters: &self.worker.shared.limiters,
+        }
     }
 
     /// `GET /v1/receipts/{index}`.
@@ -95,6 +123,30 @@ impl Visit<'_> {
             return Err(Code::PolicyStale.into());
         }
         Ok(caller)
+    }
+
+    /// An answer that a caller may keep and ask about again (RFC 9110 §8.8.3, §13.1.2): it is for this
+    /// caller in this language, and every use asks whether it still holds.
+    async fn catalogue_answer(
+        &self,
+        template: &'static str,
+        answer: Result<serde_json::Value, Refusal>,
+    ) -> Response<Reply> {
+        let json = match answer {
+            Ok(json) => json.to_string(),
+            Err(refusal) => return self.refuse(template, None, refusal).await,
+        };
+        let hash = digest(&SHA256, json.as_bytes());
+        let tag = URL_SAFE_NO_PAD.encode(hash.as_ref().get(..TAG_BYTES).unwrap_or_default());
+        let tag = format!("\"{tag}\"");
+        let is_known = self.header("if-none-match").is_some_and(|held| held.is_ok_and(|held| names(held, &tag)));
+        let status = if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+        let (status, mut headers) = respond::begin_json(status, &self.request_id);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        headers.insert(header::VARY, HeaderValue::from_static("Accept-Language, Authorization"));
+        headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(self.lang().tag()));
+        respond::insert(&mut headers, header::ETAG, &tag);
+        self.send(template, (status, headers), if is_known { Bytes::new() } else { json.into() })
     }
 
     async fn read_answer(&self, template: &'static str, answer: Result<serde_json::Value, Refusal>) -> Response<Reply> {
@@ -124,6 +176,11 @@ impl Visit<'_> {
         let receipt = receipt.map_err(|_| unavailable())?.map_err(|_| unavailable())?;
         serde_json::to_value(&receipt).map_err(|_| Code::ExchangeInternal.into())
     }
+}
+
+/// Whether `If-None-Match` names this tag; a weak one of the same value counts.
+fn names(held: &str, tag: &str) -> bool {
+    held.split(',').map(str::trim).any(|each| each == "*" || each.strip_prefix("W/").unwrap_or(each) == tag)
 }
 
 fn is_access_of(leaf: &Leaf, party: &str) -> bool {

@@ -93,6 +93,12 @@ impl DayCount {
         });
     }
 
+    /// Calls of the day so far.
+    fn used(&self, today: Day) -> u32 {
+        let (day, count) = Self::unpack(self.0.load(Ordering::Relaxed));
+        if day == Self::number(today) { count } else { 0 }
+    }
+
     /// Adds what a restart found in the ledger.
     fn restore(&self, day: Day, units: u32) {
         let _ = self.take(day, units, None);
@@ -185,6 +191,12 @@ impl Limiters {
         let counter = Arc::new(Counter { rate: per_second.map(Rate::new), day });
         counters.insert(key, counter.clone());
         counter
+    }
+
+    /// Calls of the day so far, for readers of the catalogue.
+    pub(crate) fn used(&self, key: &LimitKey, today: Day) -> u32 {
+        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        counters.get(key).map_or(0, |counter| counter.day.used(today))
     }
 
     /// Adds the calls of a day that the ledger remembers.
@@ -302,6 +314,8 @@ mod tests {
         let limits = limits(Some(50), Some(10));
         let first = limiters.counter(key(), Some(50));
         assert!(first.take(&limits, 1, NOON_S).is_ok());
+        assert_eq!(limiters.used(&key(), Day::at(NOON_S)), 10);
+        assert_eq!(limiters.used(&key(), Day::at(NOON_S + 86_400)), 0);
         assert_eq!(code(limiters.counter(key(), Some(60)).take(&limits, 1, NOON_S)), Err(Code::LimitQuota));
     }
 

@@ -17,6 +17,8 @@ pub(crate) enum Route<'p> {
     Catalogue,
     /// `GET /v1/resources/{code}`.
     Entry { code: &'p str },
+    /// `GET /v1/resources/{code}/openapi.json`.
+    Interface { code: &'p str },
     /// `POST /v1/resources/{code}/verify|query`.
     Service { code: &'p str, mode: Mode },
     /// `GET /v1/receipts/{index}`.
@@ -32,6 +34,7 @@ impl Route<'_> {
             Self::Metadata => "/.well-known/oauth-authorization-server",
             Self::Catalogue => "/v1/resources",
             Self::Entry { .. } => "/v1/resources/{code}",
+            Self::Interface { .. } => "/v1/resources/{code}/openapi.json",
             Self::Service { mode: Mode::Verify, .. } => "/v1/resources/{code}/verify",
             Self::Service { .. } => "/v1/resources/{code}/query",
             Self::Receipt { .. } => "/v1/receipts/{index}",
@@ -99,6 +102,7 @@ fn parse(path: &str) -> Option<Route<'_>> {
     let mode = match after_class.get(sequence_end + 1..)? {
         "verify" => Mode::Verify,
         "query" => Mode::Query,
+        "openapi.json" => return Some(Route::Interface { code }),
         _ => return None,
     };
     Some(Route::Service { code, mode })
@@ -117,6 +121,8 @@ mod tests {
             ("/v1/resources/101001001/000001", Some(Route::Entry { code })),
             ("/v1/resources/101001001/000001/verify", Some(Route::Service { code, mode: Mode::Verify })),
             ("/v1/resources/101001001/000001/query", Some(Route::Service { code, mode: Mode::Query })),
+            ("/v1/resources/101001001/000001/openapi.json", Some(Route::Interface { code })),
+            ("/v1/resources/101001001/000001/openapi", None),
             ("/v1/receipts/12", Some(Route::Receipt { index: "12" })),
             ("/v1/receipts/", None),
             ("/v1/receipts/1/2", None),

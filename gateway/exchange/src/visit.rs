@@ -143,6 +143,7 @@ impl<'v> Visit<'v> {
             Some(Route::Metadata) => self.metadata(template),
             Some(Route::Catalogue) => self.catalogue(template).await,
             Some(Route::Entry { code }) => self.entry(template, code).await,
+            Some(Route::Interface { code }) => self.interface(template, code).await,
             Some(Route::Receipt { index }) => self.receipt(template, index).await,
         }
     }

@@ -1,9 +1,13 @@
 //! The command line. Only what works stands in it.
 
+mod catalog;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use sluice_certs::{CertificateRef, Reason};
+
+pub(crate) use catalog::{Catalog, CatalogApply, CatalogCheck, CatalogDiff, CatalogExport, Format};
 
 /// Lowest port of the demo when none is named.
 const BASE_PORT: u16 = 8443;
@@ -30,6 +34,9 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Check a configuration without running it: exit 0 if it is valid, 78 if not
     Check(Check),
+    /// Declare parties, systems, resources, bindings and grants: check, compare, apply, export
+    #[command(subcommand)]
+    Catalog(Catalog),
     /// Verify and read an access ledger, offline or while it is being written
     #[command(subcommand)]
     Ledger(Ledger),

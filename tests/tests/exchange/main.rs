@@ -1,6 +1,10 @@
 //! Black-box stories: the real binary over real sockets and TLS.
 
 #[cfg(test)]
+mod catalogue_files;
+#[cfg(test)]
+mod catalogue_reading;
+#[cfg(test)]
 mod codes;
 #[cfg(test)]
 mod configuration;

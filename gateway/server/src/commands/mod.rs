@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod catalog;
 mod certs;
 mod check;
 mod ledger;
@@ -20,6 +21,7 @@ pub(crate) fn run(command: Command) -> Outcome {
         Command::Demo(given) => demo::run(&given),
         Command::Serve(given) => serve::run(&given),
         Command::Check(given) => check::run(&given),
+        Command::Catalog(given) => catalog::run(given),
         Command::Ledger(given) => ledger::run(given),
         Command::Certs(given) => certs::run(given),
         Command::StandIn => {
