@@ -171,20 +171,17 @@ fn report(error: &PolicyError, names: &Declared, findings: &mut Findings<'_, '_>
     findings.fault(at.unwrap_or(&start), message, None);
 }
 
-/// Names the content: entries in the order of their ids, and the certificates behind their paths.
+/// Names the content in its canonical order, with the certificates behind their paths.
 fn revision(declared: &CatalogueFile, systems: &[System], default_limits: Limits) -> String {
     let mut content = declared.clone();
-    content.parties.sort_by(|a, b| a.key.cmp(&b.key));
-    content.systems.sort_by(|a, b| a.id.cmp(&b.id));
-    content.systems.iter_mut().for_each(|system| system.certificates.clear());
-    content.purposes.sort_by(|a, b| a.code.cmp(&b.code));
-    content.resources.sort_by(|a, b| a.code.cmp(&b.code));
-    content.grants.sort_by(|a, b| a.id.cmp(&b.id));
+    content.sort();
+    content.systems.iter_mut().for_each(|system| {
+        system.certificates.clear();
+        system.fingerprints.clear();
+    });
     let mut prints: Vec<_> = systems.iter().map(|system| (&system.id, &system.fingerprints)).collect();
     prints.sort();
-    let rest: std::collections::BTreeMap<String, _> =
-        content.rest.drain(..).map(|spec| (spec.resource.to_string(), spec)).collect();
-    let canonical = serde_json::to_vec(&(content, prints, rest, default_limits)).unwrap_or_default();
+    let canonical = serde_json::to_vec(&(content, prints, default_limits)).unwrap_or_default();
     let whole = digest(&SHA256, &canonical);
     whole.as_ref().iter().take(REVISION_BYTES).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

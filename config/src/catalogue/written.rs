@@ -84,7 +84,8 @@ fn entries_of<T>(placed: Vec<Placed<T>>) -> Vec<T> {
 impl CatalogueFile {
     /// With relative paths that start at `folder` made absolute.
     pub(crate) fn located(self, folder: &Path) -> Self {
-        self.with_paths(&|path| folder.join(path))
+        // Without `.`, so that one path is written in one way; `..` stays, since links may stand before it.
+        self.with_paths(&|path| folder.join(path).components().collect())
     }
 
     /// With paths below `folder` made relative to it.

@@ -156,9 +156,9 @@ fn granted(at: usize, resources: &[ResourceEntry], shape: Shape) -> Option<Grant
 
 fn binding(resource: &ResourceEntry, is_custom: bool) -> sluice_contract::spec::RestSpec {
     let head = format!("resource = \"{}\"\nbase_url = \"http://127.0.0.1:9001\"\n", resource.code);
-    let key = &resource.items[0].code;
+    let (first, second) = (&resource.items[0].code, &resource.items[1].code);
     let custom = format!(
-        "timeout_ms = 700\nheaders = {{ X-Channel = \"a b\" }}\n[query]\nmethod = \"GET\"\npath = \"/p\"\nquery = {{ k = \"{{{key}}}\" }}\nsuccess = {{ pointer = \"/code\", equals = [\"0\"] }}\n"
+        "timeout_ms = 1700\nheaders = {{ X-Channel = \"a b\" }}\n[query]\nmethod = \"GET\"\npath = \"/p\"\nrecords = \"/data\"\nquery = {{ a = \"{{{first}}}\", b = \"{{{second}}}\" }}\nsuccess = {{ pointer = \"/code\", equals = [\"0\"] }}\n"
     );
     toml::from_str(&(head + if is_custom { &custom } else { "style = \"standard\"\n" })).unwrap()
 }
