@@ -235,9 +235,16 @@ fn certificates_and_bindings_belong_to_one_thing_each() {
     ]);
 }
 
+/// Where nothing is warned of but what a test puts there.
+fn for_tests() -> Site {
+    let site = Site::of_samples();
+    site.replace("sluice.toml", "environment = \"production\"", "environment = \"test\"");
+    site
+}
+
 #[test]
 fn base_data_without_confirmation_is_warned_of() {
-    let site = Site::of_samples();
+    let site = for_tests();
     let text = site.read(C);
     let start = text.find("[resources.confirmation]").unwrap();
     let end = text[start..].find("\n\n").unwrap() + start;
@@ -252,7 +259,7 @@ fn base_data_without_confirmation_is_warned_of() {
 
 #[test]
 fn a_grant_of_a_mode_that_is_not_offered_is_warned_of() {
-    let site = Site::of_samples();
+    let site = for_tests();
     let text = site.read(C);
     let edited = text.replacen("modes = [\"query\"]\n", "modes = [\"query\", \"push\"]\n", 1);
     assert_ne!(text, edited);
