@@ -139,7 +139,7 @@ impl Visit<'_> {
         let hash = digest(&SHA256, json.as_bytes());
         let tag = URL_SAFE_NO_PAD.encode(hash.as_ref().get(..TAG_BYTES).unwrap_or_default());
         let tag = format!("\"{tag}\"");
-        let is_known = self.header("if-none-match").is_some_and(|held| held.is_ok_and(|held| names(held, &tag)));
+        let is_known = self.header(&header::IF_NONE_MATCH).is_some_and(|held| held.is_ok_and(|held| names(held, &tag)));
         let status = if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
         let (status, mut headers) = respond::begin_json(status, &self.request_id);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
