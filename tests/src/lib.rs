@@ -13,6 +13,7 @@ pub mod binary;
 pub mod city;
 pub mod client;
 pub mod clock;
+pub mod corpus;
 pub mod crash;
 pub mod demo;
 pub mod exchange;

@@ -9,6 +9,8 @@ mod codes;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod crashes;
 #[cfg(test)]
 mod demonstration;
