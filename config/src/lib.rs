@@ -11,6 +11,7 @@ mod material;
 mod secret;
 pub mod settings;
 mod shape;
+pub mod witness;
 
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,7 @@ pub use catalogue::{Catalogue, CatalogueFile, Difference, Docking};
 pub use fault::{Fault, Faults};
 pub use secret::{Secret, SecretRef};
 pub use settings::Settings;
+use sluice_domain::Gate;
 
 use catalogue::Rules;
 use document::{Document, Source};
@@ -29,6 +31,16 @@ pub struct Loaded {
     pub settings: Settings,
     /// The catalogue files that it names, compiled.
     pub catalogue: Catalogue,
+}
+
+impl Loaded {
+    /// A resource whose answers wait for witnesses that nobody listed would never be answered.
+    fn unwitnessed_gate(&self) -> Option<String> {
+        let is_witnessed = !self.settings.ledger.witnesses.peers.is_empty();
+        let gated = self.catalogue.policy.resources().iter().find(|resource| resource.gate == Gate::Witness);
+        let code = &gated.filter(|_| !is_witnessed)?.code;
+        Some(format!("resource \"{code}\" has gate = \"local+witness\", and the ledger has no [[ledger.witnesses]]"))
+    }
 }
 
 /// Reads a configuration with every file that it names: catalogues, certificates, keys, revocation
@@ -62,7 +74,9 @@ fn load_with(path: &Path, proposed: Option<&[PathBuf]>) -> Result<Loaded, Faults
         };
         let files = proposed.map(<[PathBuf]>::to_vec).or(named.map(|named| named.files));
         let catalogue = files.and_then(|files| Catalogue::read(&files, rules, &mut faults));
-        Some(Loaded { settings: settings?, catalogue: catalogue? })
+        let loaded = Loaded { settings: settings?, catalogue: catalogue? };
+        faults.extend(loaded.unwitnessed_gate().map(|message| document.fault("ledger", message, None)));
+        Some(loaded)
     });
     Faults::refuse_any(faults)?;
     loaded.ok_or_else(Faults::unexplained)

@@ -61,7 +61,7 @@ fn rounds_on_one_ledger(count: usize, unsynced: Unsynced, seed: &mut Seed) -> Re
     site.stop();
     let journal = site.file("lost-writes.journal");
     if unsynced != Unsynced::Kept {
-        let library = library(&site.dir);
+        let library = library(&site.dir, "lost_writes");
         let ledger = fs::canonicalize(site.ledger()).map_err(|error| error.to_string())?;
         let mut environment =
             vec![("LD_PRELOAD", library), ("LOST_WRITES_DIR", ledger), ("LOST_WRITES_JOURNAL", journal.clone())];
@@ -121,10 +121,10 @@ fn kill_under_load(site: &mut Site, city: &City, seed: &mut Seed) -> Vec<Answer>
         .collect()
 }
 
-/// Builds the library that notes which writes were synced.
-fn library(folder: &Path) -> PathBuf {
-    let library = folder.join("lost_writes.so");
-    let source = workspace().join("tests/preload/lost_writes.c");
+/// Builds a library of `tests/preload`, to stand between a process and its disk.
+pub fn library(folder: &Path, name: &str) -> PathBuf {
+    let library = folder.join(format!("{name}.so"));
+    let source = workspace().join(format!("tests/preload/{name}.c"));
     let built = run(Command::new("gcc")
         .args(["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"])
         .arg(&library)

@@ -28,3 +28,4 @@ pub mod rights_table;
 pub mod seed;
 pub mod site;
 pub mod transparency;
+pub mod witness;

@@ -35,6 +35,29 @@ pub struct Checkpoint {
     pub root: Hash,
 }
 
+/// When a witness with this key (`name+id+key`, C2SP tlog-cosignature) cosigned a checkpoint, seconds since 1970.
+///
+/// # Errors
+/// What does not hold.
+pub fn cosigned_at(note: &str, vkey: &str) -> Result<i64, String> {
+    let mut parts = vkey.trim().splitn(3, '+');
+    let (name, _, key) = (parts.next().ok_or("no name")?, parts.next(), parts.next().ok_or("no key")?);
+    let key = base64(key);
+    let (text, signatures) = note.split_once("\n\n").ok_or("not a note")?;
+    let prefix = format!("\u{2014} {name} ");
+    let line = signatures.lines().find_map(|line| line.strip_prefix(&prefix)).ok_or("not cosigned by this witness")?;
+    let line = base64(line);
+    let id = sha256(&[name.as_bytes(), b"\n", &key]);
+    if key.first() != Some(&4) || line.get(..4) != id.get(..4) || line.len() != 4 + 8 + 64 {
+        return Err("another key".to_owned());
+    }
+    let time = u64::from_be_bytes(line[4..12].try_into().expect("eight bytes"));
+    let message = format!("cosignature/v1\ntime {time}\n{text}\n");
+    let public = UnparsedPublicKey::new(&ED25519, &key[1..]);
+    public.verify(message.as_bytes(), &line[12..]).map_err(|_| "the cosignature does not hold")?;
+    i64::try_from(time).map_err(|_| "no time".to_owned())
+}
+
 /// Opens a checkpoint with a verifier key (`name+id+key`).
 ///
 /// # Errors

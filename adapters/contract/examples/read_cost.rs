@@ -87,6 +87,7 @@ fn resource(items: Vec<Item>) -> Result<Resource, sluice_domain::ids::IdError> {
         legal_basis: None,
         use_requirements: String::new(),
         business_notes: String::new(),
+        gate: sluice_domain::Gate::Local,
         note: None,
         as_of: None,
     })

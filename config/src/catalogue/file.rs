@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use sluice_contract::spec::RestSpec;
-use sluice_domain::catalogue::{ItemType, Level, Mode, ProvisionMode, Semantic, ShareType};
+use sluice_domain::catalogue::{Gate, ItemType, Level, Mode, ProvisionMode, Semantic, ShareType};
 use sluice_domain::grant::{GrantState, Limits};
 use sluice_domain::party::{HandlerState, PartyState};
 
@@ -136,6 +136,9 @@ pub struct ResourceEntry {
     /// Whether calls must name a case number.
     #[serde(default)]
     pub matter_required: bool,
+    /// What an answer waits for beside its own disk. Default `local`; `local+witness` needs witnesses of the ledger.
+    #[serde(default, skip_serializing_if = "is_local")]
+    pub gate: Gate,
     /// Sets of key items by which a subject or a filter may be given.
     #[serde(default)]
     pub key_sets: Vec<Vec<String>>,
@@ -177,6 +180,12 @@ pub struct ResourceEntry {
     pub confirmation: Option<ConfirmationEntry>,
     /// Items in catalogue order.
     pub items: Vec<ItemEntry>,
+}
+
+/// The usual gate is left out where entries are written.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_local(gate: &Gate) -> bool {
+    *gate == Gate::Local
 }
 
 fn first_version() -> u32 {

@@ -68,6 +68,7 @@ fn resource(
         items: items?,
         key_sets: key_sets.into_iter().collect::<Option<_>>()?,
         matter_required: entry.matter_required,
+        gate: entry.gate,
         condition: condition.unwrap_or_default(),
         legal_basis: entry.legal_basis.clone(),
         use_requirements: entry.use_requirements.clone(),

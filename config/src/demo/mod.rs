@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as WordError, StrDeserializer};
-use sluice_domain::catalogue::{Level, Mode, ProvisionMode, ShareType};
+use sluice_domain::catalogue::{Gate, Level, Mode, ProvisionMode, ShareType};
 use sluice_domain::grant::GrantState;
 use sluice_domain::party::{HandlerState, PartyState};
 
@@ -190,6 +190,7 @@ fn resource(entry: Entry) -> Result<ResourceEntry, DemoError> {
         modes,
         update_cycle: entry.update_cycle,
         matter_required: entry.matter_required,
+        gate: Gate::Local,
         key_sets: entry.key_sets,
         legal_basis: entry.legal_basis,
         use_requirements: entry.use_requirements,

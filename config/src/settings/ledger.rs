@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
+use sluice_ledger::VerifierKey;
 
 use crate::document::Document;
 use crate::fault::Fault;
 use crate::settings::numbers::{count, numbers};
+use crate::settings::witnesses::{RawWitness, RawWitnessPeer, Witnesses};
 use crate::shape;
 
 /// The access ledger of this node.
@@ -19,6 +21,10 @@ pub struct Ledger {
     pub origin: String,
     /// Sizes and times.
     pub pace: LedgerPace,
+    /// Who else remembers how far it has come.
+    pub witnesses: Witnesses,
+    /// Who vouches for its keys; none unless given.
+    pub root_key: Option<VerifierKey>,
 }
 
 numbers! {
@@ -46,6 +52,11 @@ pub(crate) struct RawLedger {
     commit_window_us: Option<u64>,
     backlog_max: Option<u64>,
     checkpoint_interval_ms: Option<u64>,
+    root_key: Option<String>,
+    #[serde(default)]
+    witness: RawWitness,
+    #[serde(default)]
+    witnesses: Vec<RawWitnessPeer>,
 }
 
 /// The ledger takes whole pages only.
@@ -75,6 +86,15 @@ impl Ledger {
             checkpoint_interval_ms: raw.checkpoint_interval_ms,
         };
         let pace = LedgerPace::read(&pace, "ledger", document, faults);
-        named.then(|| Self { dir: document.resolve(&raw.dir), origin: raw.origin, pace })
+        let witnesses = Witnesses::read(&raw.witness, raw.witnesses, document, faults);
+        let root_key = raw.root_key.map(|text| VerifierKey::parse(text.trim()));
+        if matches!(root_key, Some(Err(_))) {
+            let message = "\"root_key\": not a public key, name+hash+base64";
+            let hint = Some(String::from("`sluice ledger keys root` writes it to root.vkey"));
+            faults.push(document.fault("ledger.root_key", message, hint));
+        }
+        let root_key = root_key.transpose().ok()?;
+        named.then_some(())?;
+        Some(Self { dir: document.resolve(&raw.dir), origin: raw.origin, pace, witnesses: witnesses?, root_key })
     }
 }

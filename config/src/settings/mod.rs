@@ -13,6 +13,7 @@ mod production;
 mod subjects;
 mod tokens;
 mod url;
+mod witnesses;
 
 use std::path::PathBuf;
 
@@ -20,14 +21,16 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sluice_domain::Egress;
 
+pub(crate) use data::address;
 pub use data::{Data, DataLimits, Drain, Timeouts};
 pub use ledger::{Ledger, LedgerPace};
 pub use limits::CallLimits;
 pub use log::{Log, LogFormat, LogLevel};
 pub use node::{Environment, Node};
 pub use ops::Ops;
-pub use subjects::{Subjects, TagKey};
+pub use subjects::{SubjectKeys, Subjects, TagKey, monthly_key};
 pub use tokens::{Issuer, TokenPace, Tokens};
+pub use witnesses::{OnUnreachable, WitnessPace, WitnessPeer, Witnesses};
 
 use crate::document::Document;
 use crate::fault::Fault;

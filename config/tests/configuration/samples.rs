@@ -1,6 +1,7 @@
 //! The samples are complete and correct, and every key that they show behind "#" is a real one.
 
 use crate::site::Site;
+use sluice_config::settings::SubjectKeys;
 use sluice_domain::Mode;
 
 #[test]
@@ -53,5 +54,34 @@ fn secrets_show_in_no_debug_output() {
     }
     let binding = loaded.catalogue.bindings.iter().find(|binding| !binding.spec.headers.is_empty()).unwrap();
     assert_eq!(binding.spec.headers["X-App-Secret"].0, "provider-secret-0815");
-    assert_eq!(loaded.settings.subjects.tag_key.expose(), &[0x5a; 32]);
+    let SubjectKeys::Master { tag_key, .. } = &loaded.settings.subjects.keys else { panic!("the sample has a master") };
+    assert_eq!(tag_key.expose(), &[0x5a; 32]);
+}
+
+#[test]
+fn the_sample_of_a_witness_is_correct_and_what_is_not_is_told() {
+    let site = Site::of_samples();
+    let (signer, secret) = sluice_ledger::WitnessSigner::generate("witness.audit.example.gov.cn").unwrap();
+    site.write("keys/witness.key", &secret);
+    let sample = include_str!("../../samples/witness.toml");
+    let load = |text: &str| {
+        site.write("witness.toml", text);
+        sluice_config::witness::load(&site.path("witness.toml"))
+    };
+    let loaded = load(sample).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(loaded.signer.key().to_text(), signer.key().to_text());
+    assert_eq!((loaded.logs.len(), loaded.logs[0].keys.len(), loaded.tls.is_some()), (1, 1, true));
+    assert!(sluice_config::witness::is_witness(&site.path("witness.toml")));
+    assert!(!sluice_config::witness::is_witness(&site.path("sluice.toml")));
+    let rows = [
+        ("state_dir =", "state_folder =", "unknown key \"state_folder\""),
+        ("access/node-1\"", "access/node-2\"", "not the public key of this origin"),
+        ("keys/witness.key", "keys/token.pem", "not the private key of a witness"),
+        ("[[logs]]", "[[log_s]]", "a witness watches at least one log"),
+        ("certificate_key =", "# =", "go together"),
+    ];
+    for (old, new, expected) in rows {
+        let faults = load(&sample.replacen(old, new, 1)).err().expect(old).to_string();
+        assert!(faults.contains(expected), "{new}: {faults}");
+    }
 }

@@ -275,6 +275,18 @@ pub struct ShareCondition {
     pub limits: Limits,
 }
 
+/// What the record of an access must have reached before the access is answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Gate {
+    /// The disk of this gateway.
+    #[default]
+    #[serde(rename = "local")]
+    Local,
+    /// That, and a checkpoint over it that a quorum of witnesses cosigned: for data of the highest grade.
+    #[serde(rename = "local+witness")]
+    Witness,
+}
+
 /// A published catalogue entry.
 #[derive(Debug, Clone)]
 pub struct Resource {
@@ -302,6 +314,8 @@ pub struct Resource {
     pub key_sets: Vec<ItemSet>,
     /// Whether calls must name a case number.
     pub matter_required: bool,
+    /// What an answer waits for beside its own disk.
+    pub gate: Gate,
     /// Conditions of a conditional resource.
     pub condition: ShareCondition,
     /// Statute of a not-shared resource (D17-4).

@@ -23,7 +23,9 @@ pub mod refusal;
 pub mod subject;
 pub mod texts;
 
-pub use catalogue::{Item, ItemType, Level, Mode, Modes, ProvisionMode, Resource, Semantic, ShareCondition, ShareType};
+pub use catalogue::{
+    Gate, Item, ItemType, Level, Mode, Modes, ProvisionMode, Resource, Semantic, ShareCondition, ShareType,
+};
 pub use day::Day;
 pub use decision::{Admission, Asked, Caller, Permit, Question};
 pub use egress::{Egress, Network, NetworkError};

@@ -8,22 +8,25 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use sluice_ledger::{Ledger, State};
+use sluice_domain::Day;
+use sluice_ledger::{Ledger, State, Witnessing};
 use sluice_transport::{DrainReport, Phase, PhaseFlag, StartError, WorkerContext, Workers, WorkersSpec, clock};
 
 use crate::cursor::Cursors;
+use crate::epochs::{KeysAhead, TagKeys};
 use crate::limit::Limiters;
 use crate::record::Recorder;
 use crate::settings::Settings;
 use crate::shared::{RefusalQuotas, Selections, Shared};
 use crate::snapshot::Snapshot;
-use crate::subjects::TagKey;
 use crate::tally::Figures;
 use crate::usage::Usage;
 use crate::worker::Worker;
 
 /// How often the fold over the ledger is brought up to date and saved.
 const USAGE_EVERY: Duration = Duration::from_mins(10);
+/// How often new keys of subject tags are looked for.
+const KEYS_EVERY: Duration = Duration::from_mins(1);
 /// How often counted refusals are written.
 const SUMMARY_EVERY: Duration = Duration::from_secs(1);
 
@@ -35,8 +38,8 @@ pub struct GatewayParts {
     pub snapshot: Snapshot,
     /// Numbers from configuration.
     pub settings: Settings,
-    /// Key of subject tags and cursors.
-    pub tag_key: TagKey,
+    /// Keys of subject tags.
+    pub tag_keys: TagKeys,
     /// The data listener.
     pub listener: WorkersSpec,
     /// File that remembers the fold over the ledger.
@@ -81,7 +84,8 @@ impl Gateway {
     /// # Errors
     /// When the ledger cannot be read, the address is taken or a thread cannot be made.
     pub fn start(parts: GatewayParts) -> Result<Self, GatewayError> {
-        let GatewayParts { ledger, snapshot, settings, tag_key, listener, usage_file } = parts;
+        let GatewayParts { ledger, snapshot, settings, tag_keys, listener, usage_file } = parts;
+        tag_keys.refresh(Day::at(clock::now_unix_s()));
         let mut usage = Usage::load(&usage_file, &ledger);
         usage.advance(&ledger)?;
         let (limiters, selections) = (Limiters::default(), Selections::default());
@@ -89,8 +93,8 @@ impl Gateway {
         let shared = Arc::new(Shared {
             snapshot: ArcSwap::from_pointee(snapshot),
             refusals: RefusalQuotas::new(settings.refusals_per_second),
-            cursors: Cursors::new(&tag_key.derive(b"cursors v1")),
-            tag_key: Arc::new(tag_key),
+            cursors: Cursors::new(&tag_keys.derive(b"cursors v1")),
+            tag_keys: Arc::new(tag_keys),
             tallies: Mutex::default(),
             is_closing: AtomicBool::new(false),
             limiters,
@@ -103,7 +107,7 @@ impl Gateway {
             move |context: WorkerContext| make_worker(&shared, &context)
         };
         let workers = Workers::start(listener, make)?;
-        let keeper = Keeper::start(usage, usage_file, shared.ledger.clone())?;
+        let keeper = Keeper::start(usage, usage_file, Arc::clone(&shared))?;
         Ok(Self { shared, workers, keeper })
     }
 
@@ -137,7 +141,7 @@ impl Gateway {
 
 fn make_worker(shared: &Arc<Shared>, context: &WorkerContext) -> Worker {
     let worker = u16::try_from(context.ix.0).unwrap_or(u16::MAX);
-    let recorder = Recorder::new(&shared.ledger, worker);
+    let recorder = Recorder::new(&shared.ledger, worker, shared.settings.witness_wait);
     if let Some(drive) = recorder.drive() {
         context.tracker.spawn_background(drive);
     }
@@ -171,7 +175,7 @@ impl Watch {
         let state = self.shared.ledger.state();
         let snapshot = self.shared.snapshot.load();
         let is_stale = snapshot.is_stale(clock::now_unix_s());
-        vec![
+        let checks = vec![
             Check {
                 name: "phase",
                 is_ready: self.phase.get() == Phase::Serving,
@@ -180,12 +184,7 @@ impl Watch {
             Check {
                 name: "ledger",
                 is_ready: matches!(state, State::Ok | State::Low),
-                detail: String::from(match state {
-                    State::Ok => "ok",
-                    State::Low => "low: fewer spare segments than there should be",
-                    State::Closed => "closed: takes no records",
-                    State::Poisoned => "poisoned: a sync failed; restart after checking the disk",
-                }),
+                detail: ledger_detail(&self.shared.ledger, state),
             },
             Check {
                 name: "policy",
@@ -196,7 +195,9 @@ impl Watch {
                     format!("revision {}", snapshot.policy.revision())
                 },
             },
-        ]
+        ];
+        let subjects = subjects_check(&self.shared);
+        checks.into_iter().chain([subjects]).chain(witness_check(&self.shared.ledger.witnessing())).collect()
     }
 
     /// Figures of all workers added up.
@@ -219,10 +220,51 @@ impl Watch {
         self.transport.iter().map(|metrics| metrics.snapshot()).collect()
     }
 
+    /// How the keys of subject tags stand today.
+    pub(crate) fn keys_ahead(&self) -> KeysAhead {
+        self.shared.tag_keys.ahead(Day::at(clock::now_unix_s()))
+    }
+
     /// Names the rules in force.
     pub fn revision(&self) -> String {
         self.shared.snapshot.load().policy.revision().to_owned()
     }
+}
+
+fn ledger_detail(ledger: &Ledger, state: State) -> String {
+    let state = match state {
+        State::Ok => "takes records",
+        State::Low => "low: fewer spare segments than there should be, or little room on the disk",
+        State::Closed => "closed: takes no records",
+        State::Poisoned => "poisoned: a sync failed; restart after checking the disk",
+    };
+    let spares = ledger.metrics().spares;
+    let room = ledger.room().map(|room| {
+        let (days, mb) = (room.lasts.as_secs() / 86_400, room.free / 1_000_000);
+        format!(", {mb} MB free: {days} days at the rate of the last minutes")
+    });
+    format!("{state}; {spares} spare segments{}", room.unwrap_or_default())
+}
+
+fn subjects_check(shared: &Shared) -> Check {
+    let ahead = shared.tag_keys.ahead(Day::at(clock::now_unix_s()));
+    let detail = match (ahead.has_current, ahead.missing_next) {
+        (false, _) => String::from("no key of subject tags for this month"),
+        (true, None) => String::from("keys of this month and the next"),
+        (true, Some((epoch, days))) => format!("no key for {epoch} yet, which begins in {days} days"),
+    };
+    Check { name: "subjects", is_ready: ahead.has_current, detail }
+}
+
+/// Always holds: the ledger does not wait for witnesses, only resources that ask for their word do.
+fn witness_check(witnessing: &Witnessing) -> Option<Check> {
+    let troubled = witnessing.witnesses.iter().filter_map(|witness| {
+        let trouble = witness.trouble.as_deref()?;
+        Some(format!("; {}: {trouble}", witness.name))
+    });
+    let lag = if witnessing.lag.is_zero() { String::new() } else { format!(", {} s behind", witnessing.lag.as_secs()) };
+    let detail = format!("{} records cosigned{lag}{}", witnessing.size, troubled.collect::<String>());
+    (witnessing.quorum > 0).then_some(Check { name: "witnesses", is_ready: true, detail })
 }
 
 /// The thread that keeps the fold over the ledger up to date.
@@ -232,11 +274,11 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn start(usage: Usage, file: PathBuf, ledger: Ledger) -> std::io::Result<Self> {
+    fn start(usage: Usage, file: PathBuf, shared: Arc<Shared>) -> std::io::Result<Self> {
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
         let thread = std::thread::Builder::new().name("sluice-usage".into()).spawn({
             let stop = Arc::clone(&stop);
-            move || keep(usage, &file, &ledger, &stop)
+            move || keep(usage, &file, &shared, &stop)
         })?;
         Ok(Self { stop, thread })
     }
@@ -250,21 +292,39 @@ impl Keeper {
     }
 }
 
-fn keep(mut usage: Usage, file: &std::path::Path, ledger: &Ledger, stop: &(Mutex<bool>, Condvar)) {
+fn keep(mut usage: Usage, file: &std::path::Path, shared: &Shared, stop: &(Mutex<bool>, Condvar)) {
+    let mut saved_at = None::<Instant>;
     let mut is_last = false;
     loop {
-        let saved = usage
-            .advance(ledger)
-            .map_err(|error| error.to_string())
-            .and_then(|()| usage.save(file).map_err(|error| error.to_string()));
-        if let Err(error) = saved {
-            tracing::warn!(%error, "the usage file was not written; a restart will count from the ledger");
+        if is_last || saved_at.is_none_or(|saved| clock::now().duration_since(saved) >= USAGE_EVERY) {
+            saved_at = Some(clock::now());
+            let saved = usage
+                .advance(&shared.ledger)
+                .map_err(|error| error.to_string())
+                .and_then(|()| usage.save(file).map_err(|error| error.to_string()));
+            if let Err(error) = saved {
+                tracing::warn!(%error, "the usage file was not written; a restart will count from the ledger");
+            }
         }
         if is_last {
             return;
         }
+        watch_keys(shared);
         let guard = stop.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = stop.1.wait_timeout_while(guard, USAGE_EVERY, |stopped| !*stopped);
+        let waited = stop.1.wait_timeout_while(guard, KEYS_EVERY, |stopped| !*stopped);
         is_last = *waited.unwrap_or_else(PoisonError::into_inner).0;
+    }
+}
+
+/// Looks for keys that have come, and says aloud what will be missing soon.
+fn watch_keys(shared: &Shared) {
+    let today = Day::at(clock::now_unix_s());
+    shared.tag_keys.refresh(today);
+    let ahead = shared.tag_keys.ahead(today);
+    if !ahead.has_current {
+        tracing::error!("no key of subject tags for this month: nothing is served");
+    }
+    if let Some((epoch, days)) = ahead.missing_next.filter(|(_, days)| *days <= shared.settings.key_warning_days) {
+        tracing::error!(%epoch, days, "no key of subject tags for the next month: nothing will be served then");
     }
 }

@@ -16,6 +16,7 @@ mod catalogue;
 mod cursor;
 mod decimal;
 mod disclose;
+mod epochs;
 mod facts;
 mod failure;
 mod gateway;
@@ -40,6 +41,7 @@ mod verify;
 mod visit;
 mod worker;
 
+pub use epochs::{Epoch, TagKeys};
 pub use gateway::{Check, Gateway, GatewayError, GatewayParts, Watch};
 pub use metrics::exposition;
 pub use settings::Settings;

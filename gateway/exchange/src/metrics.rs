@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use sluice_ledger::{FSYNC_BOUNDS_US, Metrics, State};
+use sluice_ledger::{FSYNC_BOUNDS_US, Metrics, Room, State, Witnessing};
 use sluice_transport::{HANDSHAKE_FAILURES, LATENCY_BOUNDS_US, REFUSAL_CODES, Snapshot as Transport};
 
 use crate::gateway::Watch;
@@ -15,6 +15,11 @@ pub fn exposition(watch: &Watch) -> String {
     requests(&mut page, &watch.figures());
     transport(&mut page, &watch.transport());
     ledger(&mut page, &watch.ledger().metrics(), watch.ledger().state());
+    room(&mut page, watch.ledger().room());
+    witnesses(&mut page, &watch.ledger().witnessing());
+    let ahead = watch.keys_ahead();
+    let help = "1 while the next month has no key of subject tags.";
+    page.single(("sluice_subject_key_missing", "gauge"), help, u8::from(ahead.missing_next.is_some()));
     page.head("sluice_config_hash_info", "gauge", "Revision of the policy in force.");
     page.line("sluice_config_hash_info", &[("hash", &watch.revision())], 1);
     page.0
@@ -194,6 +199,40 @@ fn ledger(page: &mut Page, metrics: &Metrics, state: State) {
         [(State::Ok, "ok"), (State::Low, "low"), (State::Closed, "closed"), (State::Poisoned, "poisoned")]
     {
         page.line(name, &[("state", label)], u8::from(of == state));
+    }
+}
+
+fn room(page: &mut Page, room: Option<Room>) {
+    let Some(room) = room else { return };
+    page.single(("sluice_ledger_free_bytes", "gauge"), "Room on the ledger's disk.", room.free);
+    let help = "What the ledger writes in a day at its rate of the last minutes.";
+    page.single(("sluice_ledger_bytes_per_day", "gauge"), help, room.per_day);
+    let help = "How long the room lasts at that rate.";
+    page.single(("sluice_ledger_forecast_seconds", "gauge"), help, room.lasts.as_secs());
+}
+
+fn witnesses(page: &mut Page, witnessing: &Witnessing) {
+    if witnessing.quorum == 0 {
+        return;
+    }
+    let lag = witnessing.lag.as_micros().try_into().unwrap_or(u64::MAX);
+    page.single(("sluice_ledger_witnessed_size", "gauge"), "Records that a quorum has cosigned.", witnessing.size);
+    let help = "For how long the newest checkpoint has been without its quorum.";
+    page.single(("sluice_ledger_witness_lag_seconds", "gauge"), help, seconds(lag));
+    let name = "sluice_ledger_witness_size";
+    page.head(name, "gauge", "Records that each witness has cosigned.");
+    for witness in &witnessing.witnesses {
+        page.line(name, &[("witness", &witness.name)], witness.size);
+    }
+    let name = "sluice_ledger_witness_failures_total";
+    page.head(name, "counter", "Questions to a witness that gave no cosignature.");
+    for witness in &witnessing.witnesses {
+        page.line(name, &[("witness", &witness.name)], witness.failures);
+    }
+    let name = "sluice_ledger_witness_contradicts";
+    page.head(name, "gauge", "1 where a witness has cosigned more than, or other than, the ledger holds.");
+    for witness in &witnessing.witnesses {
+        page.line(name, &[("witness", &witness.name)], u8::from(witness.is_contradicting));
     }
 }
 

@@ -11,6 +11,7 @@ use crate::ask::{QueryAsk, borrowed};
 use crate::cursor::Bound;
 use crate::disclose::{self, KeyMatch, Page, Projected};
 use crate::failure::Failure;
+use crate::record::Gated;
 use crate::respond::Reply;
 use crate::service::Admitted;
 use crate::subjects::Tag;
@@ -27,7 +28,7 @@ impl Visit<'_> {
         let page = self.page(&permit, resource, &ask)?;
         let standing = self.limit(&permit, 1)?;
         let (opening, mut run) = self.record(admitted, &permit, (standing, 1), &subjects)?;
-        let access = opening.key();
+        let (access, gate) = (opening.key(), opening.gate());
         let called = clock::now();
         let fetching = async {
             let fetched = self.fetch(&permit, resource, &ask, page).await;
@@ -46,7 +47,7 @@ impl Visit<'_> {
             Err(fault) => return Err(self.unanswered(resource, fault, opened, run)),
         };
         run.on_end.rows = projected.rows;
-        if self.record_found(access, &subjects, &projected).await.is_err() {
+        if self.record_found((access, &gate), &subjects, &projected).await.is_err() {
             return Err(Failure::Ledger(Some(Box::new(run.on_end))));
         }
         let as_of = self.as_of(resource, projected.as_of.as_deref());
@@ -57,13 +58,18 @@ impl Visit<'_> {
     }
 
     /// Records the people of an answer whom the request did not name; the answer waits for it (X02).
-    async fn record_found(&self, access: RequestKey, named: &[Tag], projected: &Projected) -> Result<(), Closed> {
+    async fn record_found(
+        &self,
+        (access, gate): (RequestKey, &Gated),
+        named: &[Tag],
+        projected: &Projected,
+    ) -> Result<(), Closed> {
         let found: Vec<Tag> = projected.subjects.iter().filter(|tag| !named.contains(tag)).copied().collect();
         if found.is_empty() {
             return Ok(());
         }
         let epoch = self.worker.tagger(self.today()).epoch();
-        self.worker.recorder().found(access, &found, epoch, self.record_deadline()).await
+        self.worker.recorder().found(access, (&found, epoch), gate, self.record_deadline()).await
     }
 
     async fn fetch(

@@ -6,16 +6,16 @@
 //! citizen enters the ledger in clear.
 
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::Method;
-use sluice_domain::{Code, Permit, ResourceIx, ShareType, SystemIx};
+use sluice_domain::{Code, Gate, Permit, ResourceIx, ShareType, SystemIx};
 use sluice_ledger::record::{
     Access, Decision, Method as RecordedMethod, Outcome, SUBJECTS_INLINE_MAX, SUBJECTS_PER_RECORD_MAX, SubjectTag,
     SubjectTags, Subjects, TagList,
 };
-use sluice_ledger::{Appender, Closed, Drive, Ledger, Pending, RequestKey};
-use sluice_transport::Peer;
+use sluice_ledger::{Appender, Closed, Drive, Durable, Ledger, Pending, RequestKey};
+use sluice_transport::{Peer, clock};
 use uuid::Uuid;
 
 use crate::decimal::{decimal, decimal_buffer};
@@ -60,12 +60,54 @@ pub(crate) struct Recorder {
     /// `None` if the ledger had been stopped when the worker began: then nothing is recorded or served.
     appender: Option<Rc<Appender>>,
     ledger: Ledger,
+    witness_wait: Duration,
 }
 
 /// A record on its way to the disk, with those that continue it.
 pub(crate) struct Opening {
     access: Pending,
     rest: Vec<Pending>,
+    gate: Gated,
+}
+
+/// What records have to reach beside the disk before the access may be answered.
+#[derive(Clone)]
+pub(crate) struct Gated {
+    ledger: Ledger,
+    gate: Gate,
+    /// Longest wait for witnesses.
+    wait: Duration,
+}
+
+impl Gated {
+    /// Waits until the records are durable, and witnessed where the resource wants that; gives the first.
+    async fn passed(
+        &self,
+        first: Option<Pending>,
+        rest: Vec<Pending>,
+        deadline: Instant,
+    ) -> Result<Option<Durable>, Closed> {
+        let written = async {
+            let mut durable = None;
+            let mut last = None;
+            if let Some(first) = first {
+                durable = Some(first.await?);
+                last = durable;
+            }
+            for pending in rest {
+                last = Some(pending.await?);
+            }
+            Ok((durable, last))
+        };
+        let written = tokio::time::timeout_at(deadline.into(), written).await;
+        let (durable, last) = written.unwrap_or(Err(Closed::Backlog))?;
+        if let (Gate::Witness, Some(last)) = (self.gate, last) {
+            let deadline = deadline.min(clock::now() + self.wait);
+            let witnessed = self.ledger.witnessed(last.index());
+            tokio::time::timeout_at(deadline.into(), witnessed).await.map_err(|_| Closed::Unwitnessed)?;
+        }
+        Ok(durable)
+    }
 }
 
 impl Opening {
@@ -81,14 +123,13 @@ impl Opening {
     /// When the ledger did not take them, or a stalled disk kept them waiting too long; nothing may
     /// be disclosed then.
     pub(crate) async fn durable(self, deadline: Instant) -> Result<Opened, Closed> {
-        let written = async {
-            let durable = self.access.await?;
-            for pending in self.rest {
-                pending.await?;
-            }
-            Ok(Opened::new(durable))
-        };
-        tokio::time::timeout_at(deadline.into(), written).await.unwrap_or(Err(Closed::Backlog))
+        let durable = self.gate.passed(Some(self.access), self.rest, deadline).await?;
+        durable.map(Opened::new).ok_or(Closed::Stopped)
+    }
+
+    /// What the records that follow have to reach as well.
+    pub(crate) fn gate(&self) -> Gated {
+        self.gate.clone()
     }
 }
 
@@ -105,8 +146,8 @@ pub(crate) struct Ending {
 
 impl Recorder {
     /// The recorder of one worker.
-    pub(crate) fn new(ledger: &Ledger, worker: u16) -> Self {
-        Self { appender: ledger.appender(worker).map(Rc::new), ledger: ledger.clone() }
+    pub(crate) fn new(ledger: &Ledger, worker: u16, witness_wait: Duration) -> Self {
+        Self { appender: ledger.appender(worker).map(Rc::new), ledger: ledger.clone(), witness_wait }
     }
 
     /// Tells the ledger how many callers this worker is serving.
@@ -146,7 +187,17 @@ impl Recorder {
         let inline = SubjectTags { key_epoch: epoch, total, part: 0, tags: TagList::Given(inline) };
         let access = self.append(|key, out| self.encode_access(entry, verdict, (key, inline), out))?;
         let rest = self.continue_with(access.key(), further, (epoch, total))?;
-        Ok(Opening { access, rest })
+        Ok(Opening { access, rest, gate: self.gate_of(entry, verdict) })
+    }
+
+    /// A refusal discloses nothing, so it waits for the disk only.
+    fn gate_of(&self, entry: &Entry<'_>, verdict: &Verdict<'_>) -> Gated {
+        let resource = entry.resource.and_then(|ix| entry.view.snapshot.policy.resource(ix));
+        let gate = match (verdict, resource) {
+            (Verdict::Permit { .. }, Some(resource)) => resource.gate,
+            _ => Gate::Local,
+        };
+        Gated { ledger: self.ledger.clone(), gate, wait: self.witness_wait }
     }
 
     fn continue_with(
@@ -171,20 +222,14 @@ impl Recorder {
     pub(crate) async fn found(
         &self,
         access: RequestKey,
-        subjects: &[Tag],
-        epoch: u16,
+        (subjects, epoch): (&[Tag], u16),
+        gate: &Gated,
         deadline: Instant,
     ) -> Result<(), Closed> {
         let tags = tags_of(subjects);
         let total = u32::try_from(tags.len()).unwrap_or(u32::MAX);
         let pending = self.continue_with(access, &tags, (epoch, total))?;
-        let written = async {
-            for pending in pending {
-                pending.await?;
-            }
-            Ok(())
-        };
-        tokio::time::timeout_at(deadline.into(), written).await.unwrap_or(Err(Closed::Backlog))
+        gate.passed(None, pending, deadline).await.map(drop)
     }
 
     /// Appends the outcome; nothing waits for it.

@@ -80,7 +80,8 @@ impl Visit<'_> {
         let facts = self.facts();
         let question = Question {
             caller,
-            stale: self.view.snapshot.is_stale(self.now_s),
+            // Without a key people could not be recorded, so nothing about them may be given out.
+            stale: self.view.snapshot.is_stale(self.now_s) || !self.worker.tagger(self.today()).has_key(),
             purpose: facts.purpose,
             handler: facts.handler,
             matter: facts.matter.as_ref().map(Option::is_some).map_err(|fault| *fault),

@@ -19,6 +19,10 @@ pub struct Settings {
     pub token_cache_entries: usize,
     /// Refusals of one system that are recorded one by one each second.
     pub refusals_per_second: u32,
+    /// So many days before a month begins, its missing key of subject tags is told as an alarm.
+    pub key_warning_days: u32,
+    /// How long an answer waits for witnesses, where its resource wants their word.
+    pub witness_wait: Duration,
     /// Calls to a provider that one batch makes at a time.
     pub batch_parallel: usize,
 }

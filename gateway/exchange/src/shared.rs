@@ -10,10 +10,10 @@ use foldhash::fast::RandomState;
 use sluice_ledger::Ledger;
 
 use crate::cursor::Cursors;
+use crate::epochs::TagKeys;
 use crate::limit::{Limiters, RefusalQuota};
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
-use crate::subjects::TagKey;
 use crate::tally::Tally;
 
 /// Shared by all workers of a node.
@@ -25,7 +25,7 @@ pub(crate) struct Shared {
     pub(crate) refusals: RefusalQuotas,
     pub(crate) selections: Selections,
     pub(crate) cursors: Cursors,
-    pub(crate) tag_key: Arc<TagKey>,
+    pub(crate) tag_keys: Arc<TagKeys>,
     pub(crate) tallies: Mutex<Vec<Arc<Tally>>>,
     /// Set once the drain has stopped accepting: what still arrives is told `exchange.draining`.
     pub(crate) is_closing: AtomicBool,

@@ -4,9 +4,13 @@
 //! holds the key, and says nothing to anyone else. The key changes with the epoch (a month), so
 //! that destroying an epoch's key makes its tags unsearchable for ever (ledger.md, "Keys and pseudonyms").
 
+use std::sync::Arc;
+
 use aws_lc_rs::{hkdf, hmac};
 use sluice_domain::Day;
 use sluice_domain::subject::{self, SubjectType};
+
+use crate::epochs::{Epoch, TagKeys};
 
 /// Bytes of a tag.
 pub(crate) const TAG_BYTES: usize = 16;
@@ -22,6 +26,14 @@ impl TagKey {
     pub fn new(secret: &[u8]) -> Option<Self> {
         (secret.len() >= 32)
             .then(|| Self(hkdf::Salt::new(hkdf::HKDF_SHA256, b"sluice subject tags v1").extract(secret)))
+    }
+
+    /// A key that nobody has, not even this process after a restart.
+    pub(crate) fn throw_away() -> Self {
+        let mut secret = [0; 32];
+        // Without randomness the tags only become guessable by who guesses this; the system's own never fails.
+        let _ = aws_lc_rs::rand::fill(&mut secret);
+        Self(hkdf::Salt::new(hkdf::HKDF_SHA256, b"sluice throw-away tags v1").extract(&secret))
     }
 
     /// 32 bytes for one purpose, which no other purpose can derive.
@@ -45,37 +57,44 @@ impl std::fmt::Debug for TagKey {
 
 /// Makes tags of one epoch; re-keys itself when the month changes.
 pub(crate) struct Tagger {
-    master: std::sync::Arc<TagKey>,
-    epoch: u16,
+    source: Arc<TagKeys>,
+    epoch: Epoch,
     day: Day,
+    has_key: bool,
     subjects: hmac::Key,
     matters: hmac::Key,
     buffer: String,
 }
 
 impl Tagger {
-    pub(crate) fn new(master: std::sync::Arc<TagKey>, today: Day) -> Self {
-        let epoch = epoch_of(today);
-        let (subjects, matters) = keys(&master, epoch);
-        Self { master, epoch, day: today, subjects, matters, buffer: String::new() }
+    pub(crate) fn new(source: Arc<TagKeys>, today: Day) -> Self {
+        let epoch = Epoch::of(today);
+        let (has_key, (subjects, matters)) = keys(&source, epoch);
+        Self { source, epoch, day: today, has_key, subjects, matters, buffer: String::new() }
     }
 
     /// Uses the key of `today`'s epoch from now on.
     pub(crate) fn turn_to(&mut self, today: Day) {
-        if today == self.day {
+        if today == self.day && self.has_key {
             return;
         }
         self.day = today;
-        let epoch = epoch_of(today);
-        if epoch != self.epoch {
+        let epoch = Epoch::of(today);
+        if epoch != self.epoch || !self.has_key {
             self.epoch = epoch;
-            (self.subjects, self.matters) = keys(&self.master, epoch);
+            (self.has_key, (self.subjects, self.matters)) = keys(&self.source, epoch);
         }
+    }
+
+    /// Whether the epoch has a key. Without, tags are made that nobody can ever search for: refusals are recorded
+    /// with them, and nothing is served.
+    pub(crate) fn has_key(&self) -> bool {
+        self.has_key
     }
 
     /// Epoch of the tags: months since January 1970.
     pub(crate) fn epoch(&self) -> u16 {
-        self.epoch
+        self.epoch.number()
     }
 
     /// Tag of a person's identity.
@@ -97,11 +116,17 @@ impl Tagger {
     }
 }
 
-fn keys(master: &TagKey, epoch: u16) -> (hmac::Key, hmac::Key) {
-    let key = |purpose: &str| {
-        hmac::Key::new(hmac::HMAC_SHA256, &master.derive(format!("{purpose} epoch {epoch}").as_bytes()))
+fn keys(source: &TagKeys, epoch: Epoch) -> (bool, (hmac::Key, hmac::Key)) {
+    let found = source.of(epoch);
+    let key = |master: &TagKey, purpose: &str| {
+        let secret = master.derive(format!("{purpose} epoch {}", epoch.number()).as_bytes());
+        hmac::Key::new(hmac::HMAC_SHA256, &secret)
     };
-    (key("subjects"), key("matters"))
+    let of = |master: &TagKey| (key(master, "subjects"), key(master, "matters"));
+    match &found {
+        Some(master) => (true, of(master)),
+        None => (false, of(&TagKey::throw_away())),
+    }
 }
 
 fn shortened(tag: &hmac::Tag) -> [u8; TAG_BYTES] {
@@ -110,19 +135,12 @@ fn shortened(tag: &hmac::Tag) -> [u8; TAG_BYTES] {
     short
 }
 
-fn epoch_of(day: Day) -> u16 {
-    let text = day.to_string();
-    let year = text.get(..4).and_then(|year| year.parse::<u16>().ok()).unwrap_or(1970);
-    let month = text.get(5..7).and_then(|month| month.parse::<u16>().ok()).unwrap_or(1);
-    year.saturating_sub(1970).saturating_mul(12).saturating_add(month.saturating_sub(1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn tagger(day: &str) -> Tagger {
-        Tagger::new(std::sync::Arc::new(TagKey::new(&[7; 32]).unwrap()), Day::parse(day).unwrap())
+        Tagger::new(Arc::new(TagKeys::of_master(TagKey::new(&[7; 32]).unwrap())), Day::parse(day).unwrap())
     }
 
     #[test]
@@ -142,5 +160,25 @@ mod tests {
     #[test]
     fn a_short_key_is_refused() {
         assert!(TagKey::new(&[0; 31]).is_none());
+    }
+
+    #[test]
+    fn months_of_a_folder_have_keys_of_their_own_and_a_destroyed_one_leaves_nothing() {
+        let november = Epoch::parse("2026-11").unwrap();
+        let of_november = move |epoch: Epoch| (epoch == november).then(|| TagKey::new(&[7; 32])).flatten();
+        let keys = Arc::new(TagKeys::monthly(of_november));
+        let day = |text: &str| Day::parse(text).unwrap();
+        let mut tagger = Tagger::new(keys.clone(), day("2026-11-30"));
+        assert!(!tagger.has_key(), "nothing was read yet");
+        keys.refresh(day("2026-11-30"));
+        tagger.turn_to(day("2026-11-30"));
+        assert!(tagger.has_key());
+        let tag = tagger.subject(SubjectType::Phone, "1");
+        assert_eq!(tag, self::tagger("2026-11-01").subject(SubjectType::Phone, "1"), "as a master of that month");
+        tagger.turn_to(day("2026-12-01"));
+        assert!(!tagger.has_key(), "December has none");
+        let lost = tagger.subject(SubjectType::Phone, "1");
+        let mut other = Tagger::new(keys, day("2026-12-01"));
+        assert_ne!(lost, other.subject(SubjectType::Phone, "1"), "made under a key that nobody has");
     }
 }

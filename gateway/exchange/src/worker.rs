@@ -42,7 +42,7 @@ impl Worker {
             recorder,
             view: RefCell::new(Rc::new(view)),
             verifier: RefCell::new(Verifier::new(shared.settings.token_cache_entries)),
-            tagger: RefCell::new(Tagger::new(shared.tag_key.clone(), today)),
+            tagger: RefCell::new(Tagger::new(shared.tag_keys.clone(), today)),
             tally,
             summaries: Summaries::default(),
             request_ids: RequestIds::seeded(),

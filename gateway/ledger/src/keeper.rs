@@ -1,5 +1,5 @@
-//! The background threads. The keeper folds durable leaves into tiles, signs a checkpoint each second, and notes
-//! silence and clock jumps. The quartermaster keeps spare segments. Neither is ever waited for by a request.
+//! The background thread that folds durable leaves into tiles, signs a checkpoint each second, keeps what witnesses
+//! make of it, and notes silence and clock jumps. No request ever waits for it, but those that wait for witnesses.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -10,49 +10,20 @@ use crate::clock;
 use crate::control;
 use crate::hash::Hash;
 use crate::record::{Clock, Head, Heartbeat};
-use crate::segment;
-use crate::shared::{Harvest, Shared, Spare};
+use crate::shared::{Harvest, Shared};
+use crate::spares;
 use crate::state::lock;
 use crate::tiles::{self, TileId};
 use crate::tree::TreeHead;
 
-/// Zero-filled segments to have in store; fewer means the state is low.
-pub(crate) const SPARES_WANTED: usize = 2;
-/// A spare that could not be made is tried again after this time.
-const SPARE_RETRY: Duration = Duration::from_secs(5);
+/// Least time between two checkpoints, also when answers wait for them to be witnessed.
+const DEMANDED_EVERY: Duration = Duration::from_millis(20);
+/// How long a stop waits for its last checkpoint to be witnessed.
+const LAST_WORD: Duration = Duration::from_secs(2);
+/// One witnessed checkpoint of each minute is kept.
+const HISTORY_EVERY_US: u64 = 60_000_000;
 /// The wall clock may drift this much between two ticks before it counts as a jump.
 const CLOCK_JUMP_MIN: Duration = Duration::from_secs(1);
-
-/// Keeps `SPARES_WANTED` spares until the ledger stops.
-pub(crate) fn keep_spares(shared: &Shared) {
-    let mut spares = lock(&shared.spares);
-    while !shared.stop_requested() {
-        if spares.ready.len() >= SPARES_WANTED {
-            spares = shared.spares_changed.wait(spares).unwrap_or_else(PoisonError::into_inner);
-            continue;
-        }
-        let number = spares.next_number;
-        drop(spares);
-        let path = segment::path(number);
-        let made = segment::create_spare(&*shared.storage, number, shared.pace.segment_bytes);
-        let made = made.and_then(|()| shared.storage.open(&path, true));
-        spares = lock(&shared.spares);
-        match made {
-            Ok(file) => {
-                spares.ready.push(Spare { number, file });
-                spares.next_number = number + 1;
-                shared.counters.spares.store(u32::try_from(spares.ready.len()).unwrap_or(u32::MAX), Ordering::Relaxed);
-                shared.gate.spare_came();
-                shared.spares_changed.notify_all();
-            }
-            Err(error) => {
-                tracing::error!(error = %error, "a spare segment could not be made");
-                let waited = shared.spares_changed.wait_timeout(spares, SPARE_RETRY);
-                spares = waited.unwrap_or_else(PoisonError::into_inner).0;
-            }
-        }
-    }
-}
 
 /// See the module.
 pub(crate) struct Keeper {
@@ -63,25 +34,44 @@ pub(crate) struct Keeper {
     active_at: Instant,
     active_size: u64,
     clock_offset_us: i128,
+    signed_at: Instant,
+    cosigned_at: Instant,
+    history_minute: u64,
+    /// The last checkpoint could not be stored: then nobody's hurry makes another one sooner.
+    is_failing: bool,
 }
 
 impl Keeper {
     /// `head` is where the tiles stand.
     pub(crate) fn new(shared: Arc<Shared>, head: TreeHead) -> Self {
-        let (active_at, active_size) = (clock::now(), head.size);
+        let (now, active_size) = (clock::now(), head.size);
         let clock_offset_us = clock_offset_us(&shared);
         let harvested = Harvest { leaves: Vec::new(), head };
         let partials = tiles::partial_ids(shared.covered_size.load(Ordering::Acquire));
-        Self { shared, harvested, partials, active_at, active_size, clock_offset_us }
+        Self {
+            shared,
+            harvested,
+            partials,
+            active_at: now,
+            active_size,
+            clock_offset_us,
+            signed_at: now,
+            cosigned_at: now,
+            history_minute: 0,
+            is_failing: false,
+        }
     }
 
     /// Runs until the writer is done; the last checkpoint covers the last record.
     pub(crate) fn run(mut self) {
         loop {
             let is_last = self.sleep();
+            self.signed_at = clock::now();
             self.harvest();
             self.sign();
             if is_last {
+                self.shared.rounds.finish(self.harvested.head.size, LAST_WORD);
+                self.store_witnessed();
                 return;
             }
             self.watch_clock();
@@ -89,17 +79,51 @@ impl Keeper {
         }
     }
 
-    /// Sleeps one tick. True if the writer is done.
-    fn sleep(&self) -> bool {
-        let due = clock::now() + self.shared.pace.checkpoint_every;
-        let mut guard = lock(&self.shared.keeper_sleep);
-        while !self.shared.is_writer_done.load(Ordering::SeqCst) {
-            let Some(left) = due.checked_duration_since(clock::now()).filter(|left| !left.is_zero()) else {
+    /// Sleeps one tick, or less if a checkpoint is waited for. True if the writer is done.
+    fn sleep(&mut self) -> bool {
+        let shared = Arc::clone(&self.shared);
+        loop {
+            let covered = shared.covered_size.load(Ordering::Acquire);
+            let is_hurried = !self.is_failing && shared.rounds.is_demanded(covered);
+            let is_due = clock::now() >= self.cosigned_at + shared.pace.checkpoint_every;
+            if is_due || !is_hurried {
+                self.store_witnessed();
+            }
+            let guard = lock(&shared.keeper_sleep);
+            if shared.is_writer_done.load(Ordering::SeqCst) {
+                return true;
+            }
+            let is_hurried = !self.is_failing && shared.rounds.is_demanded(covered);
+            let interval = if is_hurried { DEMANDED_EVERY } else { shared.pace.checkpoint_every };
+            let left = (self.signed_at + interval).checked_duration_since(clock::now());
+            let Some(left) = left.filter(|left| !left.is_zero()) else {
                 return false;
             };
-            guard = self.shared.keeper_wake.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0;
+            drop(shared.keeper_wake.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner));
         }
-        true
+    }
+
+    /// Stores the newest checkpoint that a quorum cosigned: as such, and in place of the plain one if it is that.
+    fn store_witnessed(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let Some(witnessed) = shared.rounds.take_witnessed() else {
+            return;
+        };
+        self.cosigned_at = clock::now();
+        let disk = &*shared.storage;
+        self.note_error(witnessed.store_witnessed(disk));
+        let is_newest = shared.covered_size.load(Ordering::Acquire) == witnessed.head().size;
+        if is_newest {
+            self.note_error(witnessed.store(disk));
+        }
+        let minute = clock::wall_us() / HISTORY_EVERY_US;
+        if minute != self.history_minute {
+            self.history_minute = minute;
+            self.note_error(witnessed.store_history(disk));
+        }
+        if is_newest {
+            *lock(&shared.checkpoint) = Some(witnessed);
+        }
     }
 
     /// Takes what became durable and folds it into the tiles.
@@ -138,12 +162,20 @@ impl Keeper {
             return;
         }
         self.store_partials();
-        let checkpoint = Checkpoint::sign(&self.shared.signer, head);
-        if let Err(error) = checkpoint.store(&*self.shared.storage) {
+        let checkpoint = Arc::new(Checkpoint::sign(&self.shared.signer, head));
+        // The witnesses may begin: every record under it is durable, whatever becomes of the file.
+        self.shared.rounds.offer(&checkpoint);
+        let stored = checkpoint.store(&*self.shared.storage).or_else(|_| {
+            // A full disk: the room that was kept for this moment is used.
+            spares::give_up_reserve(&*self.shared.storage)?;
+            checkpoint.store(&*self.shared.storage)
+        });
+        self.is_failing = stored.is_err();
+        if let Err(error) = stored {
             self.note_error(Err(error));
             return;
         }
-        *lock(&self.shared.checkpoint) = Some(Arc::new(checkpoint));
+        *lock(&self.shared.checkpoint) = Some(checkpoint);
         self.shared.counters.last_checkpoint_us.store(clock::wall_us(), Ordering::Relaxed);
         self.shared.covered_size.store(head.size, Ordering::Release);
         let wakers = std::mem::take(&mut *lock(&self.shared.covered_wakers));

@@ -1,10 +1,7 @@
 //! The open ledger: what a gateway process holds.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
-use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 
 use crate::appender::{Appender, Durable};
@@ -13,7 +10,7 @@ use crate::checkpoint::Checkpoint;
 use crate::clock;
 use crate::control;
 use crate::hash::Hash;
-use crate::keeper::{Keeper, keep_spares};
+use crate::keeper::Keeper;
 use crate::lane::{Backlog, CONTROL_WORKER, Lane};
 use crate::note::VerifierKey;
 use crate::options::Options;
@@ -21,12 +18,16 @@ use crate::proof::TileSource;
 use crate::receipt::Receipt;
 use crate::record::{Head, Heartbeat, Recovery, RequestKey};
 use crate::recovery::{OpenError, Recovered, recover};
+use crate::room::{Room, RoomWatch};
 use crate::segment;
 use crate::shared::{Harvest, Pace, Shared, Spares};
+use crate::spares::{SPARES_WANTED, keep_spares};
 use crate::state::{Closed, Counters, Gate, Metrics, State, lock};
 use crate::storage::{DirStorage, Storage};
 use crate::tail::Quarantined;
 use crate::tree::TreeHead;
+use crate::waits::{Covered, Witnessed};
+use crate::witness::{Rounds, WitnessPolicy, Witnessing, attend};
 use crate::writer::Writer;
 
 /// Backlog of one worker in bytes, at most; also at most a quarter of a segment.
@@ -61,18 +62,40 @@ impl Ledger {
         Self::open_on(options, Arc::new(DirStorage::new(&options.dir)))
     }
 
+    /// The same for a ledger that witnesses watch: asks them first how far they have seen it.
+    ///
+    /// # Errors
+    /// `OpenError`; a witness that knows more or something else refuses the start, and then nothing was changed.
+    pub fn open_witnessed(options: &Options, witnesses: WitnessPolicy) -> Result<(Self, Opening), OpenError> {
+        Self::open_with(options, Arc::new(DirStorage::new(&options.dir)), witnesses)
+    }
+
     /// The same on another disk than the operating system's.
     ///
     /// # Errors
     /// As `open`.
     pub fn open_on(options: &Options, storage: Arc<dyn Storage>) -> Result<(Self, Opening), OpenError> {
+        Self::open_with(options, storage, WitnessPolicy::none())
+    }
+
+    /// Opens on any disk, with witnesses.
+    ///
+    /// # Errors
+    /// As `open_witnessed`.
+    pub fn open_with(
+        options: &Options,
+        storage: Arc<dyn Storage>,
+        witnesses: WitnessPolicy,
+    ) -> Result<(Self, Opening), OpenError> {
         options.check()?;
-        let mut recovered = recover(&storage, &options.origin, options.segment_bytes)?;
+        let mut recovered = recover(&storage, options, witnesses)?;
         let marks = Marks::read(&*storage)?;
         let head = TreeHead { size: recovered.position.frontier.size(), root: recovered.position.root };
         let quarantined = std::mem::take(&mut recovered.quarantined);
         let opening = Opening { head, boot_epoch: recovered.salt.epoch(), quarantined };
-        let (shared, position) = share(options, storage, marks, recovered);
+        let witnesses = std::mem::take(&mut recovered.witnesses);
+        let rounds = Rounds::new(recovered.quorum, &witnesses);
+        let (shared, position) = share(options, (storage, marks), rounds, recovered);
         let shared = Arc::new(shared);
         let keeper = Keeper::new(Arc::clone(&shared), head);
         let writer = Writer::new(Arc::clone(&shared), position, segment::origin_hash(&options.origin));
@@ -80,6 +103,10 @@ impl Ledger {
         let ledger = Self(Arc::new(running));
         ledger.spawn("ledger-writer", move || writer.run())?;
         ledger.spawn("ledger-keeper", move || keeper.run())?;
+        for (at, known) in witnesses.into_iter().enumerate() {
+            let shared = Arc::clone(&shared);
+            ledger.spawn("ledger-witness", move || attend(&shared, at, known))?;
+        }
         ledger.spawn("ledger-spares", move || keep_spares(&shared))?;
         ledger.record_opening(&opening)?;
         Ok((ledger, opening))
@@ -137,11 +164,20 @@ impl Ledger {
     /// Whether it takes records.
     pub fn state(&self) -> State {
         match self.0.shared.gate.check() {
-            Ok(()) if lock(&self.0.shared.spares).ready.len() < crate::keeper::SPARES_WANTED => State::Low,
+            Ok(()) if self.0.shared.room.is_low() || !self.has_spares() => State::Low,
             Ok(()) => State::Ok,
             Err(Closed::Poisoned) => State::Poisoned,
             Err(_) => State::Closed,
         }
+    }
+
+    fn has_spares(&self) -> bool {
+        lock(&self.0.shared.spares).ready.len() >= SPARES_WANTED
+    }
+
+    /// Room on its disk; `None` until it was looked at, and on disks that do not tell.
+    pub fn room(&self) -> Option<Room> {
+        self.0.shared.room.room()
     }
 
     /// Figures since the open.
@@ -173,13 +209,30 @@ impl Ledger {
 
     /// Whether a stored checkpoint covers the record.
     pub fn is_covered(&self, index: u64) -> bool {
-        index < self.0.shared.covered_size.load(Ordering::Acquire)
+        self.0.shared.is_covered(index)
     }
 
     /// Completes once a stored checkpoint covers the record; that takes about a second. It never completes if the
     /// ledger closes before: put a deadline on it. Cancel safe.
     pub fn covered(&self, index: u64) -> Covered {
-        Covered { ledger: self.clone(), index }
+        Covered::new(Arc::clone(&self.0.shared), index)
+    }
+
+    /// How far witnesses have cosigned it.
+    pub fn witnessing(&self) -> Witnessing {
+        let shared = &self.0.shared;
+        shared.rounds.figures(shared.covered_size.load(Ordering::Acquire), shared.mono_us())
+    }
+
+    /// The newest checkpoint that a quorum of witnesses cosigned for this process, cosignatures included.
+    pub fn witnessed_checkpoint(&self) -> Option<Arc<Checkpoint>> {
+        self.0.shared.rounds.witnessed()
+    }
+
+    /// Completes once a checkpoint that a quorum of witnesses cosigned covers the record; a checkpoint is made for
+    /// it. It never completes without witnesses, or while they do not answer: put a deadline on it. Cancel safe.
+    pub fn witnessed(&self, index: u64) -> Witnessed {
+        Witnessed::new(Arc::clone(&self.0.shared), index)
     }
 
     /// A durable record. Reads the disk: not on a worker.
@@ -210,7 +263,9 @@ impl Ledger {
     /// `NotCovered` if no checkpoint covers the record yet, and the other read errors.
     pub fn receipt(&self, index: u64) -> Result<Receipt, ReadError> {
         let leaf = self.leaf(index)?;
-        let checkpoint = self.checkpoint().filter(|checkpoint| checkpoint.head().size > index);
+        // A witnessed checkpoint says more than a newer one that is not.
+        let checkpoints = self.witnessed_checkpoint().into_iter().chain(self.checkpoint());
+        let checkpoint = checkpoints.into_iter().find(|checkpoint| checkpoint.head().size > index);
         let checkpoint = checkpoint.ok_or(ReadError::NotCovered(index))?;
         let proof = self.tile_source().inclusion(&lock(&self.0.shared.tiles), leaf.durable(), checkpoint.head())?;
         Ok(Receipt::new(index, &leaf.bytes, &proof, &checkpoint))
@@ -268,36 +323,10 @@ impl Drop for Running {
     }
 }
 
-/// See `Ledger::covered`.
-#[must_use = "futures do nothing unless polled"]
-pub struct Covered {
-    ledger: Ledger,
-    index: u64,
-}
-
-impl Future for Covered {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.ledger.is_covered(self.index) {
-            return Poll::Ready(());
-        }
-        let mut wakers = lock(&self.ledger.0.shared.covered_wakers);
-        // Asked again under the lock: the keeper may have stored a checkpoint in between.
-        if self.ledger.is_covered(self.index) {
-            return Poll::Ready(());
-        }
-        if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
-            wakers.push(context.waker().clone());
-        }
-        Poll::Pending
-    }
-}
-
 fn share(
     options: &Options,
-    storage: Arc<dyn Storage>,
-    marks: Marks,
+    (storage, marks): (Arc<dyn Storage>, Marks),
+    rounds: Rounds,
     recovered: Recovered,
 ) -> (Shared, crate::writer::Position) {
     let Recovered { position, tiles, spares, next_number, checkpoint, salt, signer, lock: dir_lock, .. } = recovered;
@@ -317,6 +346,7 @@ fn share(
         backlog: Backlog { records_max: options.backlog_records, bytes_max },
         gate: Gate::default(),
         counters: Counters::default(),
+        room: RoomWatch::default(),
         marks,
         durable_size: AtomicU64::new(head.size),
         covered_size: AtomicU64::new(checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.head().size)),
@@ -324,6 +354,7 @@ fn share(
         tiles: Mutex::new(tiles),
         checkpoint: Mutex::new(checkpoint.map(Arc::new)),
         covered_wakers: Mutex::default(),
+        rounds,
         spares: Mutex::new(Spares { ready: spares, next_number }),
         spares_changed: Condvar::new(),
         keeper_sleep: Mutex::new(()),

@@ -2,17 +2,26 @@
 
 use std::io;
 
-use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::hash::sha256;
+use crate::signing::SecretKey;
 use crate::storage::{Storage, read_small, replace};
 
-/// Signature type of Ed25519 in key ids and key texts.
-const ALGORITHM: u8 = 0x01;
 const SIGNATURE_MARK: &str = "\u{2014} ";
 const KEY_FILE_BYTES_MAX: u64 = 4_096;
+
+/// What a key signs; stands in key ids and key texts, so that a key of one use is none of the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Use {
+    /// The text of a note: a log's checkpoints, a root's lists of keys.
+    Note = 0x01,
+    /// A time and the text of a checkpoint: a witness.
+    Cosignature = 0x04,
+}
 
 /// Why a note or key text was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -31,12 +40,125 @@ pub enum NoteError {
     BadKey,
 }
 
-/// Public key of a log: checks checkpoints.
+/// An Ed25519 public key with the name and the use it is known by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifierKey {
+pub(crate) struct NamedKey {
     name: String,
+    r#use: Use,
     public: [u8; 32],
 }
+
+impl NamedKey {
+    pub(crate) fn new(name: &str, r#use: Use, public: [u8; 32]) -> Self {
+        Self { name: name.to_owned(), r#use, public }
+    }
+
+    /// Reads `name+hash+base64`; the hash must belong to name, use and key.
+    pub(crate) fn parse(text: &str, r#use: Use) -> Result<Self, NoteError> {
+        let mut parts = text.strip_suffix('\n').unwrap_or(text).splitn(3, '+');
+        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(NoteError::BadKey);
+        };
+        let key = BASE64_STANDARD.decode(key).map_err(|_| NoteError::BadKey)?;
+        let (found, public) = key.split_first().ok_or(NoteError::BadKey)?;
+        let key = Self::new(name, r#use, public.try_into().map_err(|_| NoteError::BadKey)?);
+        let is_right = *found == r#use as u8 && is_name(name) && id == key.id_text();
+        is_right.then_some(key).ok_or(NoteError::BadKey)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The text that `parse` reads.
+    pub(crate) fn to_text(&self) -> String {
+        format!("{}+{}+{}", self.name, self.id_text(), encode_key(self.r#use, &self.public))
+    }
+
+    /// First four bytes of `SHA-256(name || "\n" || use || public key)`.
+    pub(crate) fn id(&self) -> [u8; 4] {
+        let mut bytes = self.name.as_bytes().to_vec();
+        bytes.extend_from_slice(&[b'\n', self.r#use as u8]);
+        bytes.extend_from_slice(&self.public);
+        let [a, b, c, d, ..] = sha256(&bytes);
+        [a, b, c, d]
+    }
+
+    /// The id in hexadecimal, as key texts carry it.
+    pub(crate) fn id_text(&self) -> String {
+        format!("{:08x}", u32::from_be_bytes(self.id()))
+    }
+
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), NoteError> {
+        let key = UnparsedPublicKey::new(&ED25519, &self.public);
+        key.verify(message, signature).map_err(|_| NoteError::BadSignature)
+    }
+
+    /// Line of a note that carries a signature of this key.
+    pub(crate) fn line(&self, signature: &[u8]) -> String {
+        let mut bytes = self.id().to_vec();
+        bytes.extend_from_slice(signature);
+        format!("{SIGNATURE_MARK}{} {}\n", self.name, BASE64_STANDARD.encode(bytes))
+    }
+}
+
+/// A note taken apart; nothing of it is verified yet.
+#[derive(Debug)]
+pub(crate) struct Note<'n> {
+    /// What is signed, with its last line feed.
+    pub(crate) text: &'n str,
+    lines: Vec<SignatureLine<'n>>,
+}
+
+#[derive(Debug)]
+struct SignatureLine<'n> {
+    name: &'n str,
+    id: [u8; 4],
+    signature: Vec<u8>,
+}
+
+impl<'n> Note<'n> {
+    pub(crate) fn parse(note: &'n str) -> Result<Self, NoteError> {
+        let split = note.rfind("\n\n").ok_or(NoteError::Malformed)?;
+        let (Some(text), Some(lines)) = (note.get(..=split), note.get(split + 2..)) else {
+            return Err(NoteError::Malformed);
+        };
+        Ok(Self { text, lines: signature_lines(lines)? })
+    }
+
+    /// A text with signature lines that came apart from it.
+    pub(crate) fn of(text: &'n str, lines: &'n str) -> Result<Self, NoteError> {
+        Ok(Self { text, lines: signature_lines(lines)? })
+    }
+
+    /// Signatures in lines that name the key. Lines of other keys are ignored.
+    pub(crate) fn signatures_of(&self, key: &NamedKey) -> impl Iterator<Item = &[u8]> {
+        let (name, id) = (key.name().to_owned(), key.id());
+        self.lines.iter().filter(move |line| line.name == name && line.id == id).map(|line| line.signature.as_slice())
+    }
+}
+
+fn signature_lines(lines: &str) -> Result<Vec<SignatureLine<'_>>, NoteError> {
+    if lines.is_empty() || !lines.ends_with('\n') {
+        return Err(NoteError::Malformed);
+    }
+    let parse = |line: &'_ str| -> Option<(usize, [u8; 4], Vec<u8>)> {
+        let (name, signature) = line.strip_prefix(SIGNATURE_MARK)?.split_once(' ')?;
+        let bytes = BASE64_STANDARD.decode(signature).ok()?;
+        let (id, signature) = bytes.split_first_chunk()?;
+        Some((name.len(), *id, signature.to_vec()))
+    };
+    let found = lines.lines().map(|line| {
+        let (name_len, id, signature) = parse(line)?;
+        let name = line.get(SIGNATURE_MARK.len()..SIGNATURE_MARK.len() + name_len)?;
+        Some(SignatureLine { name, id, signature })
+    });
+    found.collect::<Option<_>>().ok_or(NoteError::Malformed)
+}
+
+/// Public key of a log, or of a root that vouches for logs' keys: checks notes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifierKey(pub(crate) NamedKey);
 
 impl VerifierKey {
     /// Reads `name+hash+base64` (C2SP signed-note).
@@ -44,37 +166,17 @@ impl VerifierKey {
     /// # Errors
     /// `BadKey`, also if the hash does not belong to the key.
     pub fn parse(text: &str) -> Result<Self, NoteError> {
-        let mut parts = text.strip_suffix('\n').unwrap_or(text).splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(NoteError::BadKey);
-        };
-        let key = BASE64_STANDARD.decode(key).map_err(|_| NoteError::BadKey)?;
-        let (algorithm, public) = key.split_first().ok_or(NoteError::BadKey)?;
-        let public: [u8; 32] = public.try_into().map_err(|_| NoteError::BadKey)?;
-        let key = Self { name: name.to_owned(), public };
-        if *algorithm != ALGORITHM || !is_name(name) || id != format!("{:08x}", u32::from_be_bytes(key.id())) {
-            return Err(NoteError::BadKey);
-        }
-        Ok(key)
+        NamedKey::parse(text, Use::Note).map(Self)
     }
 
     /// The key's name: the origin of the log.
     pub fn name(&self) -> &str {
-        &self.name
+        self.0.name()
     }
 
     /// The text that `parse` reads.
     pub fn to_text(&self) -> String {
-        format!("{}+{:08x}+{}", self.name, u32::from_be_bytes(self.id()), encode_key(&self.public))
-    }
-
-    /// First four bytes of `SHA-256(name || "\n" || 0x01 || public key)`.
-    fn id(&self) -> [u8; 4] {
-        let mut bytes = self.name.as_bytes().to_vec();
-        bytes.extend_from_slice(&[b'\n', ALGORITHM]);
-        bytes.extend_from_slice(&self.public);
-        let [a, b, c, d, ..] = sha256(&bytes);
-        [a, b, c, d]
+        self.0.to_text()
     }
 
     /// The signed text of a note, if this key signed it. Lines of other keys are ignored.
@@ -82,34 +184,19 @@ impl VerifierKey {
     /// # Errors
     /// Any other case.
     pub fn open<'n>(&self, note: &'n str) -> Result<&'n str, NoteError> {
-        let split = note.rfind("\n\n").ok_or(NoteError::Malformed)?;
-        let (text, signatures) = (note.get(..=split), note.get(split + 2..));
-        let (Some(text), Some(signatures)) = (text, signatures) else {
-            return Err(NoteError::Malformed);
-        };
-        if signatures.is_empty() || !signatures.ends_with('\n') {
-            return Err(NoteError::Malformed);
-        }
+        let note = Note::parse(note)?;
         let mut is_signed = false;
-        for line in signatures.lines() {
-            let signed = line.strip_prefix(SIGNATURE_MARK).and_then(|line| line.split_once(' '));
-            let (name, signature) = signed.ok_or(NoteError::Malformed)?;
-            let bytes = BASE64_STANDARD.decode(signature).map_err(|_| NoteError::Malformed)?;
-            let (id, signature) = bytes.split_first_chunk().ok_or(NoteError::Malformed)?;
-            if name != self.name || *id != self.id() {
-                continue;
-            }
-            let key = UnparsedPublicKey::new(&ED25519, &self.public);
-            key.verify(text.as_bytes(), signature).map_err(|_| NoteError::BadSignature)?;
+        for signature in note.signatures_of(&self.0) {
+            self.0.verify(note.text.as_bytes(), signature)?;
             is_signed = true;
         }
-        if is_signed { Ok(text) } else { Err(NoteError::Unsigned) }
+        if is_signed { Ok(note.text) } else { Err(NoteError::Unsigned) }
     }
 }
 
-/// Private key of a log. No `Debug`: it must not reach a log line.
-pub(crate) struct Signer {
-    pair: Ed25519KeyPair,
+/// Private key of a log, or of a root. No `Debug`: it must not reach a log line.
+pub struct Signer {
+    secret: SecretKey,
     verifier: VerifierKey,
 }
 
@@ -118,13 +205,11 @@ impl Signer {
     pub(crate) fn load_or_create(storage: &dyn Storage, name: &str) -> io::Result<Self> {
         let stored = read_small(storage, "keys/checkpoint.key", KEY_FILE_BYTES_MAX)?;
         let signer = if let Some(bytes) = stored {
-            Self::from_text(&bytes, name).ok_or_else(|| invalid("keys/checkpoint.key is not a key of this origin"))?
+            let read = std::str::from_utf8(&bytes).ok().and_then(|text| Self::parse(text).ok());
+            read.filter(|signer| signer.verifier.name() == name)
+                .ok_or_else(|| invalid("keys/checkpoint.key is not a key of this origin"))?
         } else {
-            let mut seed = [0; 32];
-            aws_lc_rs::rand::fill(&mut seed).map_err(|_| io::Error::other("no randomness"))?;
-            let signer = Self::from_seed(&seed, name).ok_or_else(|| io::Error::other("no key pair"))?;
-            let id = u32::from_be_bytes(signer.verifier.id());
-            let text = format!("PRIVATE+KEY+{name}+{id:08x}+{}\n", encode_key(&seed));
+            let (signer, text) = Self::generate(name)?;
             replace(storage, "keys", "checkpoint.key", text.as_bytes())?;
             signer
         };
@@ -135,31 +220,42 @@ impl Signer {
         Ok(signer)
     }
 
-    fn from_seed(seed: &[u8], name: &str) -> Option<Self> {
-        let pair = Ed25519KeyPair::from_seed_unchecked(seed).ok()?;
-        let public = pair.public_key().as_ref().try_into().ok()?;
-        Some(Self { pair, verifier: VerifierKey { name: name.to_owned(), public } })
+    /// A new key, and its text `PRIVATE+KEY+name+hash+base64` with a line feed, to be kept secret.
+    ///
+    /// # Errors
+    /// A name with white space or `+`, or no randomness.
+    pub fn generate(name: &str) -> io::Result<(Self, String)> {
+        let (secret, text) = SecretKey::generate(name, Use::Note)?;
+        Ok((Self::from(secret), text))
     }
 
-    fn from_text(text: &[u8], name: &str) -> Option<Self> {
-        let text = std::str::from_utf8(text).ok()?.trim_end().strip_prefix("PRIVATE+KEY+")?;
-        let (key_name, rest) = text.split_once('+')?;
-        let (id, key) = rest.split_once('+')?;
-        let key = BASE64_STANDARD.decode(key).ok()?;
-        let signer = Self::from_seed(key.strip_prefix(&[ALGORITHM])?, key_name)?;
-        let is_ours = key_name == name && id == format!("{:08x}", u32::from_be_bytes(signer.verifier.id()));
-        is_ours.then_some(signer)
+    /// Reads the text that `generate` gives.
+    ///
+    /// # Errors
+    /// `BadKey`.
+    pub fn parse(text: &str) -> Result<Self, NoteError> {
+        SecretKey::parse(text, Use::Note).map(Self::from)
     }
 
-    pub(crate) fn verifier(&self) -> &VerifierKey {
+    /// Its public key.
+    pub fn verifier(&self) -> &VerifierKey {
         &self.verifier
     }
 
+    /// A bare signature, for records.
+    pub(crate) fn signature(&self, message: &[u8]) -> Vec<u8> {
+        self.secret.sign(message)
+    }
+
     /// The note of a text that ends with a line feed.
-    pub(crate) fn sign(&self, text: &str) -> String {
-        let mut signature = self.verifier.id().to_vec();
-        signature.extend_from_slice(self.pair.sign(text.as_bytes()).as_ref());
-        format!("{text}\n{SIGNATURE_MARK}{} {}\n", self.verifier.name, BASE64_STANDARD.encode(signature))
+    pub fn sign(&self, text: &str) -> String {
+        format!("{text}\n{}", self.verifier.0.line(&self.secret.sign(text.as_bytes())))
+    }
+}
+
+impl From<SecretKey> for Signer {
+    fn from(secret: SecretKey) -> Self {
+        Self { verifier: VerifierKey(secret.public().clone()), secret }
     }
 }
 
@@ -168,8 +264,9 @@ pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
 }
 
-fn encode_key(key: &[u8; 32]) -> String {
-    let mut bytes = vec![ALGORITHM];
+/// Use and key as key texts carry them.
+pub(crate) fn encode_key(r#use: Use, key: &[u8; 32]) -> String {
+    let mut bytes = vec![r#use as u8];
     bytes.extend_from_slice(key);
     BASE64_STANDARD.encode(bytes)
 }

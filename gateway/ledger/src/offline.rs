@@ -63,12 +63,14 @@ impl Offline {
     /// `NotCovered` if the checkpoint does not cover the record, and the other read errors.
     pub fn receipt(&self, index: u64) -> Result<Receipt, ReadError> {
         let leaf = self.leaf(index)?;
-        let note = checkpoint::load_note(&*self.disk)?.ok_or(ReadError::NotCovered(index))?;
-        let checkpoint = Checkpoint::open(&note, &self.verifier_key()?).map_err(invalid)?;
+        let (disk, key) = (&*self.disk, self.verifier_key()?);
+        // A witnessed checkpoint says more than a newer one that is not.
+        let notes = [checkpoint::load_witnessed(disk)?, checkpoint::load_note(disk)?].into_iter().flatten();
+        let opened = notes.map(|note| Checkpoint::open(&note, &key).map_err(invalid));
+        let opened = opened.collect::<Result<Vec<_>, _>>()?;
+        let checkpoint = opened.into_iter().find(|checkpoint| checkpoint.head().size > index);
+        let checkpoint = checkpoint.ok_or(ReadError::NotCovered(index))?;
         let head = checkpoint.head();
-        if index >= head.size {
-            return Err(ReadError::NotCovered(index));
-        }
         let source = TileSource { disk: &*self.disk, marks: &self.marks, repairs: false };
         let tail_from = head.size / TILE_WIDTH as u64 * TILE_WIDTH as u64;
         let tail = self.marks.leaf_hashes(&*self.disk, tail_from, head.size)?;

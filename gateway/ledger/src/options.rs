@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::note::is_name;
+use crate::note::{VerifierKey, is_name};
 use crate::recovery::OpenError;
 
 /// Smallest segment: the largest record must fit its half.
@@ -26,6 +26,8 @@ pub struct Options {
     pub checkpoint_every: Duration,
     /// A HEARTBEAT is written after this much silence. Default 60 s.
     pub heartbeat_every: Duration,
+    /// Who vouches for the log's keys: `keys/manifest.note` must then be there and be signed by it. Default none.
+    pub root: Option<VerifierKey>,
     /// Records of one worker that may wait for the disk. Default 8,192.
     pub backlog_records: u32,
 }
@@ -41,6 +43,7 @@ impl Options {
             commit_window: Duration::from_millis(2),
             checkpoint_every: Duration::from_secs(1),
             heartbeat_every: Duration::from_mins(1),
+            root: None,
             backlog_records: 8_192,
         }
     }

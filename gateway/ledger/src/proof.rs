@@ -64,4 +64,18 @@ impl TileSource<'_> {
     pub(crate) fn consistency(&self, edge: &Tiles, old: u64, size: u64) -> Result<Vec<Hash>, ReadError> {
         tree::consistency_proof(old, size, |level, at| edge.node(level, at, |id| self.stored(id)))
     }
+
+    /// Consistency proof from `old` records to a head that is known to be right, checked. If the tiles on disk give
+    /// a wrong one, it is computed from the records.
+    pub(crate) fn extension(&self, edge: &Tiles, old: u64, head: &TreeHead) -> Result<Vec<Hash>, ReadError> {
+        for tile in [Self::stored, Self::made] {
+            let node = |level, at| edge.node(level, at, |id| tile(self, id));
+            let proof = tree::consistency_proof(old, head.size, node)?;
+            let before = TreeHead { size: old, root: tree::root(old, node)? };
+            if tree::verify_consistency(&before, head, &proof) {
+                return Ok(proof);
+            }
+        }
+        Err(ReadError::Damaged { index: old, what: "the records do not give the root of the checkpoint" })
+    }
 }

@@ -4,19 +4,24 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::archive::{Marks, ReadError};
 use crate::chain::Chain;
 use crate::checkpoint::{self, Checkpoint};
 use crate::frame;
 use crate::hash::Hash;
+use crate::keys::{self, Manifest};
 use crate::layout::Segments;
 use crate::note::Signer;
+use crate::options::Options;
+use crate::proof::TileSource;
 use crate::salt::{self, SaltKey, SaltKeys};
 use crate::segment::{self, FIRST_FRAME, SegmentHeader};
 use crate::shared::Spare;
 use crate::storage::{Storage, StorageFile, read_small, replace};
 use crate::tail::{self, Quarantined};
 use crate::tiles::{self, TileId, TileMissing, Tiles};
-use crate::tree::{self, Frontier};
+use crate::tree::{self, Frontier, TreeHead};
+use crate::witness::{Known, Tree, WitnessPolicy, confront};
 use crate::writer::{Active, Position};
 
 /// Why the ledger was not opened. The text is for the operator.
@@ -52,6 +57,45 @@ pub enum OpenError {
     /// The log has another history than its checkpoint.
     #[error("FORK: the first {0} records do not give the root of the checkpoint")]
     Fork(u64),
+    /// A witness has cosigned more records than the log holds: it was set back.
+    #[error("ROLLBACK: witness {witness} has cosigned {witnessed} records, the log holds {found}; nothing was changed")]
+    WitnessedRollback {
+        /// The witness.
+        witness: String,
+        /// Records that it has cosigned.
+        witnessed: u64,
+        /// Records found.
+        found: u64,
+    },
+    /// A witness has cosigned another history.
+    #[error("FORK: witness {witness} has cosigned another history of the first {size} records; the log holds {found}")]
+    WitnessedFork {
+        /// The witness.
+        witness: String,
+        /// Records in what it has cosigned.
+        size: u64,
+        /// Records found.
+        found: u64,
+    },
+    /// A witness does not take this ledger's word.
+    #[error("witness {witness} refuses: {why}; the key or the origin was replaced, or the witness was not told of it")]
+    WitnessRefuses {
+        /// The witness.
+        witness: String,
+        /// What it says.
+        why: String,
+    },
+    /// Too few witnesses answered within the time to wait.
+    #[error("UNWITNESSED: {needed} witnesses must answer before a start; without an answer: {missing}")]
+    Unwitnessed {
+        /// So many must answer.
+        needed: usize,
+        /// Those that did not, and why.
+        missing: String,
+    },
+    /// The key in use is not the one that the root's list names.
+    #[error("keys: {0}")]
+    Keys(&'static str),
     /// The checkpoint is not signed by the ledger's key.
     #[error("the local checkpoint does not hold: {0}")]
     Checkpoint(#[from] crate::note::NoteError),
@@ -71,22 +115,29 @@ pub(crate) struct Recovered {
     pub(crate) salt: SaltKey,
     pub(crate) signer: Signer,
     pub(crate) lock: Box<dyn StorageFile>,
+    pub(crate) quorum: usize,
+    pub(crate) witnesses: Vec<Known>,
 }
 
-const FOLDERS: [&str; 4] = ["seg", "keys", "tile", "quarantine"];
+const FOLDERS: [&str; 5] = ["seg", "keys", "tile", "quarantine", checkpoint::HISTORY];
 const LOCK: &str = "LOCK";
 const ORIGIN: &str = "origin";
 const SMALL_FILE_BYTES_MAX: u64 = 4_096;
 
 /// Brings the directory to a state in which the next batch can be written.
-pub(crate) fn recover(storage: &Arc<dyn Storage>, origin: &str, segment_bytes: u64) -> Result<Recovered, OpenError> {
-    let disk = &**storage;
+pub(crate) fn recover(
+    storage: &Arc<dyn Storage>,
+    options: &Options,
+    witnesses: WitnessPolicy,
+) -> Result<Recovered, OpenError> {
+    let (disk, origin) = (&**storage, options.origin.as_str());
     disk.create_dir("")?;
     let (lock, last_epoch) = take_lock(disk)?;
     for folder in FOLDERS {
         disk.create_dir(folder)?;
     }
     check_origin(disk, origin)?;
+    segment::remove_half_made(disk)?;
     let numbers = segment::list(disk)?;
     sync_before_reading(disk, &numbers)?;
     let epoch = last_epoch.max(salt::newest_epoch(disk)?) + 1;
@@ -97,12 +148,48 @@ pub(crate) fn recover(storage: &Arc<dyn Storage>, origin: &str, segment_bytes: u
 
     let segments = Segments::read(disk, &numbers, segment::origin_hash(origin))?;
     let log = replay(disk, &segments)?;
-    let checkpoint = check_checkpoint(disk, &signer, &log)?;
+    let size = log.chain.frontier.size();
+    let manifest = keys::check_current(disk, options.root.as_ref(), (&signer, size))?;
+    let checkpoint = check_checkpoint(disk, (&signer, manifest.as_ref()), &log)?;
+    // Asked before anything is changed, and before anything could be answered.
+    let quorum = witnesses.quorum;
+    let witnesses = question(disk, witnesses, &signer, &log)?;
     let quarantined = tail::settle(disk, &segments, &log, epoch)?;
-    let (spares, next_number) = open_spares(disk, &segments, segment_bytes)?;
+    let (spares, next_number) = open_spares(disk, &segments, options.segment_bytes)?;
     let Log { chain, tiles, active } = log;
     let position = Position { frontier: chain.frontier, root: chain.root, batch_no: chain.batch_no, active };
-    Ok(Recovered { position, tiles, spares, next_number, quarantined, checkpoint, salt, signer, lock })
+    Ok(Recovered {
+        position,
+        tiles,
+        spares,
+        next_number,
+        quarantined,
+        checkpoint,
+        salt,
+        signer,
+        lock,
+        quorum,
+        witnesses,
+    })
+}
+
+/// The log as it was found, to prove to witnesses that it continues what they know.
+struct Found<'d> {
+    disk: &'d dyn Storage,
+    marks: Marks,
+    tiles: &'d Tiles,
+}
+
+impl Tree for Found<'_> {
+    fn extension(&self, old: u64, head: &TreeHead) -> Result<Vec<Hash>, ReadError> {
+        TileSource { disk: self.disk, marks: &self.marks, repairs: false }.extension(self.tiles, old, head)
+    }
+}
+
+fn question(disk: &dyn Storage, policy: WitnessPolicy, signer: &Signer, log: &Log) -> Result<Vec<Known>, OpenError> {
+    let found = Found { disk, marks: Marks::read(disk)?, tiles: &log.tiles };
+    let head = TreeHead { size: log.chain.frontier.size(), root: log.chain.root };
+    confront(policy, (signer, head), &found)
 }
 
 fn take_lock(disk: &dyn Storage) -> Result<(Box<dyn StorageFile>, u32), OpenError> {
@@ -238,11 +325,16 @@ fn restore_tile(disk: &dyn Storage, id: TileId, row: &[Hash]) -> io::Result<()> 
 }
 
 /// The log must contain what its own checkpoint says.
-fn check_checkpoint(disk: &dyn Storage, signer: &Signer, log: &Log) -> Result<Option<Checkpoint>, OpenError> {
+fn check_checkpoint(
+    disk: &dyn Storage,
+    (signer, manifest): (&Signer, Option<&Manifest>),
+    log: &Log,
+) -> Result<Option<Checkpoint>, OpenError> {
     let Some(note) = checkpoint::load_note(disk)? else {
         return Ok(None);
     };
-    let checkpoint = Checkpoint::open(&note, signer.verifier())?;
+    let key = keys::key_of_checkpoint(manifest, signer.verifier(), &note)?;
+    let checkpoint = Checkpoint::open(&note, key)?;
     let (head, found) = (checkpoint.head(), log.chain.frontier.size());
     if head.size > found {
         return Err(OpenError::Rollback { checkpoint: head.size, found });

@@ -121,6 +121,15 @@ pub(crate) fn list(storage: &dyn Storage) -> io::Result<Vec<u32>> {
     Ok(numbers)
 }
 
+/// Removes spares that a crash left half made.
+pub(crate) fn remove_half_made(storage: &dyn Storage) -> io::Result<()> {
+    let half_made = format!("{SUFFIX}.tmp");
+    for name in storage.list(FOLDER)?.iter().filter(|name| name.ends_with(&half_made)) {
+        storage.remove(&format!("{FOLDER}/{name}"))?;
+    }
+    Ok(())
+}
+
 /// Reads the first 4,096 bytes.
 pub(crate) fn read_start(file: &dyn StorageFile) -> io::Result<SegmentStart> {
     let mut bytes = [0; SEGMENT_HEADER_BYTES];

@@ -6,17 +6,20 @@ use std::task::Waker;
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use crate::archive::Marks;
+use crate::archive::{Marks, ReadError};
 use crate::checkpoint::Checkpoint;
 use crate::hash::Hash;
 use crate::lane::{Backlog, CONTROL_WORKER, Lane, Urgency};
 use crate::note::Signer;
+use crate::proof::TileSource;
 use crate::record::RequestKey;
+use crate::room::RoomWatch;
 use crate::salt::SaltKey;
 use crate::state::{Counters, Gate, lock};
 use crate::storage::{Storage, StorageFile};
 use crate::tiles::Tiles;
 use crate::tree::TreeHead;
+use crate::witness::{Rounds, Tree};
 
 /// The writer is at work and looks at the lanes before it sleeps.
 const BUSY: u8 = 0;
@@ -69,6 +72,7 @@ pub(crate) struct Shared {
     pub(crate) backlog: Backlog,
     pub(crate) gate: Gate,
     pub(crate) counters: Counters,
+    pub(crate) room: RoomWatch,
     pub(crate) marks: Marks,
     pub(crate) durable_size: AtomicU64,
     pub(crate) covered_size: AtomicU64,
@@ -76,6 +80,7 @@ pub(crate) struct Shared {
     pub(crate) tiles: Mutex<Tiles>,
     pub(crate) checkpoint: Mutex<Option<Arc<Checkpoint>>>,
     pub(crate) covered_wakers: Mutex<Vec<Waker>>,
+    pub(crate) rounds: Rounds,
     pub(crate) spares: Mutex<Spares>,
     /// Signalled when a spare was taken, a spare was made, or the ledger stops.
     pub(crate) spares_changed: Condvar,
@@ -168,9 +173,21 @@ impl Shared {
         crate::clock::as_us(crate::clock::now().duration_since(self.started))
     }
 
+    /// Whether a stored checkpoint covers the record.
+    pub(crate) fn is_covered(&self, index: u64) -> bool {
+        index < self.covered_size.load(Ordering::Acquire)
+    }
+
     /// Wakes the keeper before its next tick.
     pub(crate) fn wake_keeper(&self) {
         let _guard = lock(&self.keeper_sleep);
         self.keeper_wake.notify_all();
+    }
+}
+
+impl Tree for Shared {
+    fn extension(&self, old: u64, head: &TreeHead) -> Result<Vec<Hash>, ReadError> {
+        let source = TileSource { disk: &*self.storage, marks: &self.marks, repairs: true };
+        source.extension(&lock(&self.tiles), old, head)
     }
 }

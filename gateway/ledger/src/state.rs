@@ -21,6 +21,9 @@ pub enum Closed {
     /// A sync failed; the ledger stays closed until restarted.
     #[error("a sync of the log failed")]
     Poisoned,
+    /// Durable, and not cosigned by enough witnesses in time. Others are not concerned.
+    #[error("witnesses did not cosign in time")]
+    Unwitnessed,
     /// The ledger was stopped.
     #[error("the ledger is stopped")]
     Stopped,
@@ -70,7 +73,7 @@ impl Gate {
             Closed::WriteFailed => WRITE_FAILED,
             Closed::Poisoned => POISONED,
             Closed::Stopped => STOPPED,
-            Closed::Backlog | Closed::BadRecord => return,
+            Closed::Backlog | Closed::BadRecord | Closed::Unwitnessed => return,
         };
         self.0.fetch_max(code, Ordering::AcqRel);
     }

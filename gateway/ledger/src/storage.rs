@@ -51,11 +51,27 @@ pub trait Storage: Send + Sync + 'static {
     /// # Errors
     /// As the operating system reports them.
     fn lock(&self, path: &str) -> io::Result<Option<Box<dyn StorageFile>>>;
+    /// Room on the disk; `None` where that means nothing.
+    ///
+    /// # Errors
+    /// As the operating system reports them.
+    fn space(&self) -> io::Result<Option<Space>> {
+        Ok(None)
+    }
     /// Whether a process holds the lock; a missing file is not locked.
     ///
     /// # Errors
     /// As the operating system reports them.
     fn is_locked(&self, path: &str) -> io::Result<bool>;
+}
+
+/// Room on the ledger's disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes that this process may still write.
+    pub free: u64,
+    /// Bytes of the whole disk.
+    pub total: u64,
 }
 
 /// An open file.
@@ -158,6 +174,12 @@ impl Storage for DirStorage {
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    fn space(&self) -> io::Result<Option<Space>> {
+        let found = rustix::fs::statvfs(&self.root)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Ok(Some(Space { free: bytes(found.f_bavail), total: bytes(found.f_blocks) }))
     }
 
     fn is_locked(&self, path: &str) -> io::Result<bool> {

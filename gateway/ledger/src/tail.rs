@@ -11,6 +11,7 @@ use crate::recovery::{Log, OpenError};
 use crate::segment::{self, FIRST_FRAME};
 use crate::storage::{Storage, StorageFile};
 use crate::tiles::TILE_WIDTH;
+use crate::writer::BATCH_SPAN_MAX;
 
 /// Bytes that were moved to quarantine at this start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,13 +39,14 @@ pub(crate) fn settle(
 ) -> Result<Vec<Quarantined>, OpenError> {
     let mut places = Vec::new();
     if let Some(active) = &log.active {
-        places.push((active.number, active.offset));
+        places.push((active.number, active.offset, u64::MAX));
     }
-    places.extend(segments.unused.iter().map(|number| (*number, 0)));
+    // Of an unused segment a crash can have left no more than its header and one batch.
+    places.extend(segments.unused.iter().map(|number| (*number, 0, FIRST_FRAME + BATCH_SPAN_MAX)));
     let mut remains = Vec::new();
-    for (number, offset) in places {
+    for (number, offset, to) in places {
         let file = disk.open(&segment::path(number), true)?;
-        let Some(last) = last_nonzero(&*file, offset)? else {
+        let Some(last) = last_nonzero_before(&*file, offset, to)? else {
             continue;
         };
         if let Some(later) = later_frame(&*file, offset, log.chain.batch_no)? {
@@ -86,6 +88,11 @@ fn move_to_quarantine(
 
 /// Offset of the last byte at or after `from` that is not zero.
 pub(crate) fn last_nonzero(file: &dyn StorageFile, from: u64) -> io::Result<Option<u64>> {
+    last_nonzero_before(file, from, u64::MAX)
+}
+
+/// The same, without looking much further than `to`.
+fn last_nonzero_before(file: &dyn StorageFile, from: u64, to: u64) -> io::Result<Option<u64>> {
     let mut piece = vec![0; PIECE_BYTES];
     let (mut at, mut last) = (from, None);
     loop {
@@ -94,7 +101,7 @@ pub(crate) fn last_nonzero(file: &dyn StorageFile, from: u64) -> io::Result<Opti
         if let Some(position) = bytes.iter().rposition(|byte| *byte != 0) {
             last = Some(at + position as u64);
         }
-        if read < PIECE_BYTES {
+        if read < PIECE_BYTES || at >= to {
             return Ok(last);
         }
         at += read as u64;

@@ -18,6 +18,8 @@ use crate::tree::{Frontier, TreeHead};
 
 /// A frame takes at most this, or half a segment: bounds the time of one write.
 const BATCH_BYTES_MAX: u64 = 4 << 20;
+/// A frame with its header, trailer and padding is shorter than this.
+pub(crate) const BATCH_SPAN_MAX: u64 = BATCH_BYTES_MAX + 4_096;
 /// More callers, or gating records in one batch, than this mean load: the next commit then waits for the window.
 /// With one or two callers a wait would only add latency.
 const LONE_CALLERS_MAX: u32 = 2;

@@ -43,6 +43,11 @@ pub(crate) enum Command {
     /// Run a certificate authority for a site that has none
     #[command(subcommand)]
     Certs(Certs),
+    /// Make keys for the tags under which people stand in the ledger
+    #[command(subcommand)]
+    Subjects(Subjects),
+    /// Be a witness of other nodes' ledgers: remember how far they have come, cosign what continues it
+    Witness(Witness),
     /// Be a departmental system of the demo (started by it)
     #[command(hide = true)]
     StandIn,
@@ -87,6 +92,55 @@ pub(crate) enum Ledger {
     Verify(LedgerVerify),
     /// Show records
     Show(LedgerShow),
+    /// Change the ledger's keys, vouched for by a root key that never touches the gateway; the gateway stands still
+    #[command(subcommand)]
+    Keys(LedgerKeys),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerKeys {
+    /// Make a root key: root.key to be kept offline, root.vkey for the gateway and for verifiers
+    Root(WitnessKeygen),
+    /// Begin the list of the ledger's keys with the one it has
+    Init(LedgerKeysInit),
+    /// Give the ledger a new key from its next record on
+    Rotate(LedgerKeysRotate),
+    /// Take a key back: checkpoints of it that end after an index hold no longer
+    Revoke(LedgerKeysRevoke),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LedgerKeysInit {
+    /// Folder of the ledger
+    #[arg(long, value_name = "LEDGER")]
+    pub(crate) dir: PathBuf,
+    /// Private key of the root
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LedgerKeysRotate {
+    #[command(flatten)]
+    pub(crate) ledger: LedgerKeysInit,
+    /// Why; stands in the record
+    #[arg(long, default_value = "scheduled")]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LedgerKeysRevoke {
+    #[command(flatten)]
+    pub(crate) ledger: LedgerKeysInit,
+    /// The key, as `sluice ledger keys` lists it
+    #[arg(long, value_name = "VKEY")]
+    pub(crate) key: String,
+    /// Last index that its checkpoints may end with
+    #[arg(long, value_name = "N")]
+    pub(crate) after: u64,
+    /// Why; stands in the record
+    #[arg(long, default_value = "compromised")]
+    pub(crate) reason: String,
 }
 
 #[derive(Debug, Args)]
@@ -116,6 +170,51 @@ pub(crate) struct LedgerShow {
     /// Answer in JSON, one document a line
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Witness {
+    #[command(subcommand)]
+    pub(crate) command: Option<WitnessCommand>,
+    /// The configuration of the witness
+    #[arg(long, short, value_name = "FILE", required = true)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WitnessCommand {
+    /// Make the key of a witness: witness.key to be kept secret, witness.vkey for the nodes it watches
+    Keygen(WitnessKeygen),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Subjects {
+    /// Make the keys of some months, a file each, for the folder that [subjects] names
+    Keygen(SubjectsKeygen),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SubjectsKeygen {
+    /// First month, such as 2026-11
+    #[arg(long, value_name = "YYYY-MM")]
+    pub(crate) epoch: String,
+    /// So many months
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=120))]
+    pub(crate) count: u16,
+    /// Folder for the files; nothing is overwritten
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WitnessKeygen {
+    /// Name that signatures carry, such as witness.audit.example.gov.cn
+    #[arg(long)]
+    pub(crate) name: String,
+    /// Folder for the two files; nothing is overwritten
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
@@ -241,10 +340,12 @@ mod tests {
 
     #[test]
     fn wrong_usage_is_refused() {
-        let rows: [&[&str]; 6] = [
+        let rows: [&[&str]; 8] = [
             &["demo", "--port", "65534"],
             &["demo", "--port", "0"],
             &["serve"],
+            &["witness"],
+            &["witness", "keygen", "--name", "w"],
             &["certs", "issue", "--dir", "ca", "--out", "o"],
             &["certs", "issue", "--dir", "ca", "--out", "o", "--system", "a.b", "--server", "x"],
             &["certs", "revoke", "--dir", "ca", "--certificate", "zz"],

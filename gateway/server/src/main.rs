@@ -7,6 +7,7 @@ mod commands;
 mod demo;
 mod failure;
 mod hex;
+mod key_files;
 mod logs;
 mod ops;
 mod output;
@@ -16,6 +17,7 @@ mod running;
 mod service;
 mod signals;
 mod stand_in;
+mod witness_line;
 
 use std::process::ExitCode;
 

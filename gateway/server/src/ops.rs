@@ -23,12 +23,19 @@ pub(crate) struct Check {
     pub(crate) name: &'static str,
     /// Why it does not hold; `None` if it does.
     pub(crate) fault: Option<String>,
+    /// What stands there if it holds, for people; mostly empty.
+    pub(crate) detail: String,
 }
 
 impl Check {
     /// A condition that holds unless `fault` says why not.
     pub(crate) fn new(name: &'static str, fault: Option<String>) -> Self {
-        Self { name, fault }
+        Self { name, fault, detail: String::new() }
+    }
+
+    /// The same with something to say also while it holds.
+    pub(crate) fn detailed(self, detail: String) -> Self {
+        Self { detail, ..self }
     }
 }
 
@@ -113,7 +120,8 @@ fn readyz(checks: &[Check], query: &str) -> Answer {
         let name = check.name;
         let _ = match &check.fault {
             _ if excluded(check) => writeln!(lines, "[+]{name} excluded: ok"),
-            None => writeln!(lines, "[+]{name} ok"),
+            None if check.detail.is_empty() => writeln!(lines, "[+]{name} ok"),
+            None => writeln!(lines, "[+]{name} ok: {}", check.detail),
             Some(fault) => {
                 ready = false;
                 writeln!(lines, "[-]{name} failed: {fault}")

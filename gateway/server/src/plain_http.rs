@@ -1,6 +1,6 @@
-//! A small HTTP/1.1 server for loopback: the ops listener and the demo's departmental systems.
+//! A small HTTP/1.1 server: the ops listener, the demo's departmental systems, a witness.
 //!
-//! Callers are programs on the same machine, but every connection, head and body still has a limit
+//! Its callers are few and mostly programs on the same machine, but every connection, head and body still has a limit
 //! (law 6), so that none of them can hold the process.
 
 use std::convert::Infallible;
@@ -14,14 +14,18 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 /// A complete answer.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// How long accepting pauses after it failed, as it does when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Longest TLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(5);
 /// Largest request head: the longest a caller of ours sends has well under 2 KiB.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
@@ -43,6 +47,19 @@ pub(crate) async fn serve<A>(listener: TcpListener, answer: A, bounds: Bounds) -
 where
     A: Fn(Request<Bytes>) -> Answer + Send + Sync + 'static,
 {
+    serve_over(listener, None, answer, bounds).await
+}
+
+/// The same, over TLS if there is an acceptor.
+pub(crate) async fn serve_over<A>(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    answer: A,
+    bounds: Bounds,
+) -> Infallible
+where
+    A: Fn(Request<Bytes>) -> Answer + Send + Sync + 'static,
+{
     let answer = Arc::new(answer);
     let mut connections = JoinSet::new();
     loop {
@@ -52,19 +69,26 @@ where
         while connections.try_join_next().is_some() {}
         match listener.accept().await {
             Ok((stream, _)) => {
-                connections.spawn(connection(stream, Arc::clone(&answer), bounds));
+                // An answer fits into one segment; waiting for more to send would only delay it.
+                let _ = stream.set_nodelay(true);
+                let (answer, tls) = (Arc::clone(&answer), tls.clone());
+                connections.spawn(async move {
+                    let Some(tls) = tls else { return connection(stream, answer, bounds).await };
+                    if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+                        connection(stream, answer, bounds).await;
+                    }
+                });
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
     }
 }
 
-async fn connection<A>(stream: TcpStream, answer: Arc<A>, bounds: Bounds)
+async fn connection<S, A>(stream: S, answer: Arc<A>, bounds: Bounds)
 where
+    S: AsyncRead + AsyncWrite + Unpin,
     A: Fn(Request<Bytes>) -> Answer + Send + Sync + 'static,
 {
-    // An answer fits into one segment; waiting for more to send would only delay it.
-    let _ = stream.set_nodelay(true);
     let service = service_fn(|request: Request<Incoming>| {
         let answer = Arc::clone(&answer);
         async move { Ok::<_, Infallible>(read_and_answer(request, &*answer, bounds).await) }

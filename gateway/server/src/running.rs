@@ -9,17 +9,20 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject as _;
-use sluice_config::settings::{self, Settings};
+use sluice_config::settings::{self, Settings, SubjectKeys};
 use sluice_config::{Catalogue, Loaded};
 use sluice_contract::Binding;
 use sluice_domain::Egress;
-use sluice_exchange::{Gateway, GatewayParts, Issuer, SigningKey, Snapshot, TagKey, TokenRules, TokenTimes, Watch};
+use sluice_exchange::{
+    Gateway, GatewayParts, Issuer, SigningKey, Snapshot, TagKey, TagKeys, TokenRules, TokenTimes, Watch,
+};
 use sluice_ledger::{Ledger, Options};
 use sluice_rest::RestBinding;
 use sluice_transport::edge::{AllowedHosts, EdgeLimits, EdgeRules};
 use sluice_transport::{BodyLimits, ConnectionLimits, Revocations, Timeouts, TlsMaterial, TlsSwap, WorkersSpec, clock};
 
 use crate::ops::{Check, Inspected};
+use crate::witness_line;
 
 /// Calls to a provider that one batch makes at a time: a batch of a hundred is quick, and leaves
 /// most of a provider's default concurrency of 64 to others.
@@ -44,12 +47,13 @@ impl Running {
         let answer_bytes_max = u32::try_from(settings.data.limits.answer_bytes_max).unwrap_or(u32::MAX);
         let bindings = bindings(&catalogue, answer_bytes_max, &Arc::new(settings.egress.clone()))?;
         let snapshot = Snapshot { policy: catalogue.policy, bindings, tokens: tokens(&settings)?, revocations };
-        let tag_key = TagKey::new(settings.subjects.tag_key.expose()).context("the key of [subjects] is too short")?;
+        let tag_keys = tag_keys(&settings.subjects.keys)?;
         let listener = listener(&settings.data, &tls)?;
 
         let options = ledger_options(&settings);
-        let (ledger, opening) =
-            Ledger::open(&options).with_context(|| format!("cannot open the ledger in {}", options.dir.display()))?;
+        let witnesses = witness_line::policy(&settings.ledger.witnesses)?;
+        let (ledger, opening) = Ledger::open_witnessed(&options, witnesses)
+            .with_context(|| format!("cannot open the ledger in {}", options.dir.display()))?;
         for found in &opening.quarantined {
             tracing::warn!(
                 segment = found.segment,
@@ -61,7 +65,7 @@ impl Running {
             ledger,
             snapshot,
             settings: exchange_settings(&settings),
-            tag_key,
+            tag_keys,
             listener,
             usage_file: settings.ledger.dir.join(USAGE_FILE),
         };
@@ -95,11 +99,35 @@ struct Watched(Watch);
 impl Inspected for Watched {
     fn readiness(&self) -> Vec<Check> {
         let checks = self.0.checks().into_iter();
-        checks.map(|check| Check::new(check.name, (!check.is_ready).then_some(check.detail))).collect()
+        let told = |check: sluice_exchange::Check| {
+            let fault = (!check.is_ready).then(|| check.detail.clone());
+            Check::new(check.name, fault).detailed(check.detail)
+        };
+        checks.map(told).collect()
     }
 
     fn metrics(&self, out: &mut String) {
         out.push_str(&sluice_exchange::exposition(&self.0));
+    }
+}
+
+fn tag_keys(keys: &SubjectKeys) -> anyhow::Result<TagKeys> {
+    match keys {
+        SubjectKeys::Master { tag_key, .. } => {
+            let key = TagKey::new(tag_key.expose()).context("the key of [subjects] is too short")?;
+            Ok(TagKeys::of_master(key))
+        }
+        SubjectKeys::Monthly(dir) => {
+            let dir = dir.clone();
+            Ok(TagKeys::monthly(move |epoch| {
+                let read = settings::monthly_key(&dir.join(epoch.file_name()));
+                let key = read.unwrap_or_else(|cause| {
+                    tracing::error!("key of subject tags: {cause}");
+                    None
+                });
+                TagKey::new(key?.expose())
+            }))
+        }
     }
 }
 
@@ -196,6 +224,7 @@ fn ledger_options(settings: &Settings) -> Options {
         segment_bytes: pace.segment_bytes,
         commit_window: pace.commit_window,
         checkpoint_every: pace.checkpoint_interval,
+        root: ledger.root_key.clone(),
         backlog_records: u32::try_from(pace.backlog_max).unwrap_or(u32::MAX),
         ..Options::new(&ledger.dir, &ledger.origin)
     }
@@ -215,6 +244,8 @@ fn exchange_settings(settings: &Settings) -> sluice_exchange::Settings {
         rows_max: settings.limits.rows_max,
         token_cache_entries: settings.tokens.pace.cache_entries,
         refusals_per_second: settings.limits.refusals_per_second,
+        key_warning_days: settings.subjects.warn_days,
+        witness_wait: settings.ledger.witnesses.pace.gate_wait,
         batch_parallel: BATCH_PARALLEL,
     }
 }

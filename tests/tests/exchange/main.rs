@@ -15,6 +15,8 @@ mod crashes;
 #[cfg(test)]
 mod demonstration;
 #[cfg(test)]
+mod disk_faults;
+#[cfg(test)]
 mod draining;
 #[cfg(test)]
 mod framing;
@@ -40,3 +42,5 @@ mod receipts;
 mod rights;
 #[cfg(test)]
 mod verify;
+#[cfg(test)]
+mod witnesses;

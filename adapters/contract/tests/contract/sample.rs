@@ -44,6 +44,7 @@ pub(crate) fn resource() -> Resource {
         legal_basis: None,
         use_requirements: String::new(),
         business_notes: String::new(),
+        gate: sluice_domain::Gate::Local,
         note: None,
         as_of: None,
     }

@@ -145,6 +145,7 @@ fn resource(at: usize, spec: &ResourceSpec) -> Resource {
         legal_basis: Some(String::from("《样例法》第一条")),
         use_requirements: String::new(),
         business_notes: String::new(),
+        gate: sluice_domain::Gate::Local,
         note: None,
         as_of: None,
     }

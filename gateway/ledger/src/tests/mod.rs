@@ -7,3 +7,4 @@ mod record;
 mod sim_disk;
 mod support;
 mod tamper;
+mod witness;

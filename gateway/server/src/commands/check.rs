@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use serde::Serialize;
-use sluice_config::Fault;
+use sluice_config::{Fault, Faults, witness};
 
 use crate::cli::Check;
 use crate::failure::{CONFIGURATION, Outcome};
@@ -19,14 +19,12 @@ struct Report<'a> {
 }
 
 pub(crate) fn run(given: &Check) -> Outcome {
+    if witness::is_witness(&given.config) {
+        return witness(given);
+    }
     let loaded = match sluice_config::load(&given.config) {
         Ok(loaded) => loaded,
-        Err(faults) if given.json => {
-            let report = Report { valid: false, revision: None, faults: faults.list(), warnings: &[] };
-            output::put(true, &report, String::new)?;
-            return Ok(ExitCode::from(CONFIGURATION));
-        }
-        Err(faults) => return Err(faults.into()),
+        Err(faults) => return refuse(given, faults),
     };
     let (policy, warnings) = (&loaded.catalogue.policy, &loaded.catalogue.warnings);
     let report = Report { valid: true, revision: Some(policy.revision()), faults: &[], warnings };
@@ -44,4 +42,27 @@ pub(crate) fn run(given: &Check) -> Outcome {
         )
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The same for the configuration of a witness.
+fn witness(given: &Check) -> Outcome {
+    let settings = match witness::load(&given.config) {
+        Ok(settings) => settings,
+        Err(faults) => return refuse(given, faults),
+    };
+    let report = Report { valid: true, revision: None, faults: &[], warnings: &[] };
+    output::put(given.json, &report, || {
+        let (name, logs) = (settings.signer.key().name(), settings.logs.len());
+        format!("{} is valid: witness {name} of {logs} logs", given.config.display())
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn refuse(given: &Check, faults: Faults) -> Outcome {
+    if !given.json {
+        return Err(faults.into());
+    }
+    let report = Report { valid: false, revision: None, faults: faults.list(), warnings: &[] };
+    output::put(true, &report, String::new)?;
+    Ok(ExitCode::from(CONFIGURATION))
 }

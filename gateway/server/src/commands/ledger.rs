@@ -22,6 +22,7 @@ const LAST_MAX: usize = 100_000;
 pub(crate) fn run(command: Ledger) -> Outcome {
     match command {
         Ledger::Verify(given) => verify(&given),
+        Ledger::Keys(given) => super::ledger_keys::run(given),
         Ledger::Show(given) => {
             show(&given)?;
             Ok(ExitCode::SUCCESS)

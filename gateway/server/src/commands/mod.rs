@@ -4,7 +4,10 @@ mod catalog;
 mod certs;
 mod check;
 mod ledger;
+mod ledger_keys;
 mod serve;
+mod subjects;
+mod witness;
 
 use std::process::ExitCode;
 
@@ -24,6 +27,8 @@ pub(crate) fn run(command: Command) -> Outcome {
         Command::Catalog(given) => catalog::run(given),
         Command::Ledger(given) => ledger::run(given),
         Command::Certs(given) => certs::run(given),
+        Command::Subjects(given) => subjects::run(given),
+        Command::Witness(given) => witness::run(given),
         Command::StandIn => {
             stand_in::run()?;
             Ok(ExitCode::SUCCESS)
