@@ -100,6 +100,7 @@ fn resource(at: usize) -> impl Strategy<Value = ResourceEntry> {
             modes: if share_type == ShareType::NotShared { Vec::new() } else { modes },
             update_cycle: "实时".to_owned(),
             matter_required,
+            gate: sluice_domain::Gate::Local,
             key_sets: vec![items.iter().take(2).map(|item| item.code.clone()).rev().collect()],
             legal_basis: (share_type == ShareType::NotShared).then(|| "law".to_owned()),
             use_requirements: notes,

@@ -96,6 +96,8 @@ impl Ledger {
         let witnesses = std::mem::take(&mut recovered.witnesses);
         let rounds = Rounds::new(recovered.quorum, &witnesses);
         let (shared, position) = share(options, (storage, marks), rounds, recovered);
+        let spares = lock(&shared.spares).ready.len();
+        shared.counters.spares.store(u32::try_from(spares).unwrap_or(u32::MAX), Ordering::Relaxed);
         let shared = Arc::new(shared);
         let keeper = Keeper::new(Arc::clone(&shared), head);
         let writer = Writer::new(Arc::clone(&shared), position, segment::origin_hash(&options.origin));

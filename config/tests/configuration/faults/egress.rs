@@ -28,7 +28,7 @@ fn addresses_that_may_not_be_called_are_told_offline() {
         "# allow = []  ",
         "allow = [\"127.0.0.1/8\"] #",
         &[
-            "sluice.toml:94:10: \"allow\": not an address or a range such as 127.0.0.0/8, without bits behind the prefix; example: allow = [\"127.0.0.0/8\", \"::1\"]",
+            "sluice.toml:96:10: \"allow\": not an address or a range such as 127.0.0.0/8, without bits behind the prefix; example: allow = [\"127.0.0.0/8\", \"::1\"]",
         ],
     )]);
 }

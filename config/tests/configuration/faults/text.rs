@@ -43,7 +43,7 @@ fn misspelt_keys_are_told_with_the_nearest_known_one() {
             "kind = \"行政机关\"\ncolour = \"red\"\n\n",
             &["catalogue.toml:11:1: unknown key \"colour\"; known: key, uscc, name, kind, state, handlers"],
         ),
-        (S, "[ledger]", "[leger]", &["sluice.toml:50:2: unknown section \"leger\"; did you mean \"ledger\"?"]),
+        (S, "[subjects]", "[subject]", &["sluice.toml:79:2: unknown section \"subject\"; did you mean \"subjects\"?"]),
         (S, "origin = ", "orgin = ", &["sluice.toml:52:1: unknown key \"orgin\"; did you mean \"origin\"?"]),
         (
             S,
@@ -154,7 +154,7 @@ fn missing_parts_are_told() {
             S,
             "[log]\n",
             "[log]\n[node.extra]\n",
-            &["sluice.toml:88:7: unknown key \"extra\"; known: name, id, environment"],
+            &["sluice.toml:90:7: unknown key \"extra\"; known: name, id, environment"],
         ),
         (
             S,
@@ -174,7 +174,7 @@ fn missing_parts_are_told() {
             S,
             "files = [\"catalogue.toml\"]",
             "files = []",
-            &["sluice.toml:85:9: \"files\": at least one catalogue file; example: files = [\"catalogue.toml\"]"],
+            &["sluice.toml:87:9: \"files\": at least one catalogue file; example: files = [\"catalogue.toml\"]"],
         ),
     ]);
 }
