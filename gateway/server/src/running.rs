@@ -45,13 +45,14 @@ impl Running {
         let tls = tls(&settings.data)?;
         let revocations = Revocations::load(&settings.data.crl, tls.authorities()).context("revocation list")?;
         let answer_bytes_max = u32::try_from(settings.data.limits.answer_bytes_max).unwrap_or(u32::MAX);
-        let bindings = bindings(&catalogue, answer_bytes_max, &Arc::new(settings.egress.clone()))?;
+        let egress = Arc::new(settings.egress.clone());
+        let bindings = bindings(&catalogue, answer_bytes_max, &egress)?;
         let snapshot = Snapshot { policy: catalogue.policy, bindings, tokens: tokens(&settings)?, revocations };
         let tag_keys = tag_keys(&settings.subjects.keys)?;
         let listener = listener(&settings.data, &tls)?;
 
         let options = ledger_options(&settings);
-        let witnesses = witness_line::policy(&settings.ledger.witnesses)?;
+        let witnesses = witness_line::policy(&settings.ledger.witnesses, &egress)?;
         let (ledger, opening) = Ledger::open_witnessed(&options, witnesses)
             .with_context(|| format!("cannot open the ledger in {}", options.dir.display()))?;
         for found in &opening.quarantined {

@@ -2,6 +2,7 @@
 
 mod crash;
 mod durability;
+mod keys;
 mod oracle;
 mod record;
 mod sim_disk;
