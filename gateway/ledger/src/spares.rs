@@ -28,15 +28,15 @@ pub(crate) fn keep_spares(shared: &Shared) {
     let mut foresight = Foresight::new(shared);
     let mut spares = lock(&shared.spares);
     while !shared.stop_requested() {
-        drop(spares);
-        foresight.look();
-        spares = lock(&shared.spares);
-        if spares.ready.len() < SPARES_WANTED && clock::now() >= foresight.retry_at {
+        if foresight.is_due(&spares) {
             spares = foresight.make_spare(spares);
             continue;
         }
-        if shared.stop_requested() {
-            return;
+        drop(spares);
+        foresight.look();
+        spares = lock(&shared.spares);
+        if shared.stop_requested() || foresight.is_due(&spares) {
+            continue;
         }
         spares = shared.spares_changed.wait_timeout(spares, LOOK_EVERY).unwrap_or_else(PoisonError::into_inner).0;
     }
@@ -64,6 +64,11 @@ impl<'s> Foresight<'s> {
             has_failed: false,
             is_low: false,
         }
+    }
+
+    /// Whether a spare is to be made now.
+    fn is_due(&self, spares: &Spares) -> bool {
+        spares.ready.len() < SPARES_WANTED && clock::now() >= self.retry_at
     }
 
     /// Makes a spare, without the lock while it writes.
