@@ -16,6 +16,7 @@ pub mod clock;
 pub mod corpus;
 pub mod crash;
 pub mod demo;
+pub mod docked;
 pub mod exchange;
 pub mod http2;
 pub mod identifiers;
