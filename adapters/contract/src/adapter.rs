@@ -11,6 +11,7 @@ use sluice_domain::{ItemSet, Permit, Resource, ResourceCode};
 use crate::answer::Page;
 use crate::fault::ProviderFault;
 use crate::layout::Layout;
+use crate::standing::{Standing, Upkeep};
 
 /// An answer under way. Dropping it gives the call up: its connection is not used again.
 pub type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<T, ProviderFault>> + 'a>>;
@@ -26,6 +27,10 @@ pub trait Binding: Send + Sync {
     fn target(&self) -> &str;
     /// Longest time a call may take, all attempts together.
     fn timeout(&self) -> Duration;
+    /// How the provider stands, for metrics.
+    fn standing(&self) -> Standing;
+    /// What has to be done beside calls, once per node; `None` if nothing has.
+    fn upkeep(self: Arc<Self>) -> Option<Upkeep>;
     /// One worker's end. Called inside the worker; what it returns never leaves that thread.
     fn attach(self: Arc<Self>) -> Rc<dyn Adapter>;
 }

@@ -7,6 +7,7 @@
 
 pub mod adapter;
 pub mod answer;
+pub mod balance;
 pub mod breaker;
 mod charset;
 pub mod credentials;
@@ -19,9 +20,11 @@ pub mod outage;
 pub mod paging;
 pub mod pointer;
 pub mod spec;
+pub mod standing;
 pub mod template;
 
 pub use adapter::{Adapter, Answering, Ask, Binding, Compared, Comparison, Fetched};
 pub use answer::{Cell, Envelope, Page, Row};
 pub use fault::{BadAnswer, ProviderFault};
 pub use layout::Layout;
+pub use standing::{Durations, Standing, Target, TargetState, Upkeep};

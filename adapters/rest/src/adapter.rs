@@ -1,55 +1,59 @@
 //! One worker's end of a binding.
 
+use std::cell::Cell;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
-use http::Request;
-use http_body_util::Full;
-use sluice_contract::answer::{Page, read};
-use sluice_contract::breaker::Admittance;
-use sluice_contract::layout::{Layout, MATCH, MISMATCH};
-use sluice_contract::operation::Operation;
+use http::{Request, Response};
+use sluice_contract::answer::{Received, read};
+use sluice_contract::layout::{MATCH, MISMATCH};
 use sluice_contract::{Adapter, Answering, Ask, BadAnswer, Binding, Compared, Fetched, ProviderFault, Row};
 use sluice_domain::compare::Verdict;
 use sluice_domain::{ItemSet, Permit};
-use sluice_transport::clock;
 use sluice_transport::upstream::Upstream;
-use tokio::time::sleep;
 
+use crate::authority::{self, Lines, Unproven};
 use crate::binding::RestBinding;
-use crate::request;
-use crate::response::{Health, fault, is_unsent, judge};
-
-/// Pause before a request is sent again, doubled each time: a listener that restarts needs a moment.
-const RETRY_PAUSE: Duration = Duration::from_millis(20);
+use crate::call::Call;
+use crate::{pages, request};
 
 pub(crate) struct RestAdapter {
-    binding: Arc<RestBinding>,
-    upstream: Upstream,
+    pub(crate) binding: Arc<RestBinding>,
+    /// One for each instance.
+    upstreams: Vec<Upstream>,
+    token_endpoint: Option<Upstream>,
+    turn: Cell<usize>,
 }
 
 impl RestAdapter {
     pub(crate) fn new(binding: Arc<RestBinding>) -> Self {
-        let upstream = Upstream::new(Arc::clone(&binding.endpoint));
-        Self { binding, upstream }
+        let upstreams = binding.instances.iter().map(|instance| Upstream::new(Arc::clone(&instance.endpoint)));
+        Self {
+            upstreams: upstreams.collect(),
+            token_endpoint: binding.token_endpoint.as_ref().map(|endpoint| Upstream::new(Arc::clone(endpoint))),
+            turn: Cell::new(0),
+            binding,
+        }
     }
 
     async fn fetch_records(&self, permit: &Permit, ask: &Ask<'_>) -> Result<Fetched, ProviderFault> {
         let operation = self.binding.records_operation(permit.mode()).ok_or(BadAnswer::NotAskable)?;
         self.check_scope(permit, ask, &ask.items)?;
-        let skipped = operation.paging.first(ask).offset;
-        let page = self.call(operation, ask).await?;
-        Ok(Fetched { pages: page.into_iter().collect(), layout: Arc::clone(&operation.layout), skipped })
+        let mut call = Call::begin(self, ask.deadline).await?;
+        pages::fetch(&mut call, operation, ask).await
     }
 
     async fn compare_claims(&self, permit: &Permit, ask: &Ask<'_>) -> Result<Compared, ProviderFault> {
         let operation = self.binding.comparing_operation().ok_or(BadAnswer::NotAskable)?;
         let claimed: ItemSet = ask.claims.iter().map(|(item, _)| *item).collect();
         self.check_scope(permit, ask, &claimed)?;
-        let page: Vec<Page> = self.call(operation, ask).await?.into_iter().collect();
+        let request = request::build(operation, &self.binding.base_path, ask, &operation.paging.first(ask))?;
+        let (Received::Answer(page), _) = Call::begin(self, ask.deadline).await?.put(operation, &request).await? else {
+            return Ok(Compared::NotFound { as_of: None });
+        };
         let mut verdicts = Vec::new();
-        let envelope = read(&page, &operation.layout, &claimed, &mut |row| {
+        let envelope = read(&[page], &operation.layout, &claimed, &mut |row| {
             verdicts = ask.claims.iter().map(|(item, _)| verdict(row, *item)).collect();
             Ok(())
         })?;
@@ -65,51 +69,22 @@ impl RestAdapter {
         if same { Ok(()) } else { Err(BadAnswer::NotAskable) }
     }
 
-    /// Puts the question, within circuit breaker, concurrency limit and deadline; `None` where the head says
-    /// that nothing was found.
-    async fn call(&self, operation: &Operation, ask: &Ask<'_>) -> Result<Option<Page>, ProviderFault> {
-        let binding = &*self.binding;
-        let request = request::build(operation, &binding.base_path, ask)?;
-        let deadline = ask.deadline.min(clock::now() + binding.timeout());
-        if let Some(retry_after_s) = binding.breaker.refuses(binding.now_ms()) {
-            return Err(ProviderFault::CircuitOpen { retry_after_s });
-        }
-        let _place = binding.gate.enter(deadline).await.map_err(|_| ProviderFault::Busy { retry_after_s: 1 })?;
-        if let Admittance::Refused { retry_after_s } = binding.breaker.admit(binding.now_ms()) {
-            return Err(ProviderFault::CircuitOpen { retry_after_s });
-        }
-        let (health, judged) = self.send(&request, &operation.layout, deadline).await;
-        match health {
-            Health::Up => binding.breaker.succeeded(),
-            Health::Down => binding.breaker.failed(binding.now_ms()),
-            Health::Unknown => {}
-        }
-        judged
+    /// Sends a request to one instance.
+    pub(crate) async fn send(
+        &self,
+        instance: usize,
+        request: &Request<Bytes>,
+        deadline: Instant,
+        bytes_max: usize,
+    ) -> Result<Response<Bytes>, Unproven> {
+        let instance = self.upstreams.get(instance).ok_or(Unproven::NoToken(ProviderFault::Unreachable))?;
+        let lines = Lines { instance, token_endpoint: self.token_endpoint.as_ref() };
+        authority::send(&self.binding, lines, request, (deadline, bytes_max)).await
     }
 
-    /// Sends; again only what the provider cannot have seen. Verify and query change nothing, so a
-    /// repetition does no harm even if a provider counts it.
-    async fn send(
-        &self,
-        request: &Request<Full<Bytes>>,
-        layout: &Layout,
-        deadline: Instant,
-    ) -> (Health, Result<Option<Page>, ProviderFault>) {
-        let mut pause = RETRY_PAUSE;
-        let mut left = self.binding.retries;
-        loop {
-            let failed = match self.upstream.send(request.clone(), deadline, self.binding.body_bytes_max).await {
-                Ok(response) => return judge(response, layout),
-                Err(failed) => failed,
-            };
-            if left == 0 || !is_unsent(failed) || clock::now() + pause >= deadline {
-                let (health, fault) = fault(failed);
-                return (health, Err(fault));
-            }
-            sleep(pause).await;
-            left -= 1;
-            pause *= 2;
-        }
+    /// Counts up, so that equally busy instances take turns.
+    pub(crate) fn next_turn(&self) -> usize {
+        self.turn.replace(self.turn.get().wrapping_add(1))
     }
 }
 

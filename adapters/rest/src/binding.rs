@@ -6,16 +6,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::Uri;
+use sluice_contract::balance::Balance;
 use sluice_contract::breaker::Breaker;
+use sluice_contract::credentials::Credentials;
 use sluice_contract::gate::Gate;
 use sluice_contract::operation::Operation;
-use sluice_contract::spec::{ComparisonSpec, RestSpec, SpecFault, TlsSpec};
-use sluice_contract::{Adapter, Binding, Comparison};
+use sluice_contract::outage::Outages;
+use sluice_contract::spec::{ComparisonSpec, ProbeSpec, RestSpec, SpecFault, TlsSpec};
+use sluice_contract::{Adapter, Binding, Comparison, Durations, Standing, Target, Upkeep};
 use sluice_domain::{Egress, Mode, Resource, ResourceCode};
-use sluice_transport::clock;
 use sluice_transport::upstream::{ClientTls, ClientTlsError, Endpoint, EndpointError, PoolLimits};
+use sluice_transport::{LATENCY_BOUNDS_US, clock};
 
 use crate::adapter::RestAdapter;
+use crate::token::Tokens;
+use crate::upkeep;
 
 /// Why a binding cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -26,27 +31,51 @@ pub enum RestError {
     /// A TLS file cannot be used.
     #[error("tls: {0}")]
     Tls(#[from] ClientTlsError),
-    /// The address cannot be used.
-    #[error("base_url: {0}")]
-    Endpoint(#[from] EndpointError),
+    /// An address cannot be used.
+    #[error("{origin}: {cause}")]
+    Endpoint {
+        /// Scheme, host and port.
+        origin: String,
+        /// The cause.
+        cause: EndpointError,
+    },
 }
 
 /// A resource docked by REST.
 pub struct RestBinding {
-    resource: ResourceCode,
+    pub(crate) resource: ResourceCode,
+    /// Host and port of the first instance.
     target: String,
     comparison: Comparison,
-    timeout: Duration,
+    pub(crate) timeout: Duration,
     began: Instant,
-    pub(crate) endpoint: Arc<Endpoint>,
-    /// Path of the base URL without a slash at its end.
+    /// At least one; as many as `balance` has.
+    pub(crate) instances: Vec<Instance>,
+    pub(crate) balance: Balance,
+    /// Address of the first instance.
+    pub(crate) base: Uri,
+    /// Its path, and that of all others, without a slash at its end.
     pub(crate) base_path: String,
     query: Option<Operation>,
     verify: Option<Operation>,
     pub(crate) retries: u8,
     pub(crate) body_bytes_max: usize,
     pub(crate) breaker: Breaker,
+    concurrency: u32,
     pub(crate) gate: Gate,
+    pub(crate) outages: Outages,
+    pub(crate) probe: Option<ProbeSpec>,
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) tokens: Tokens,
+    pub(crate) token_endpoint: Option<Arc<Endpoint>>,
+}
+
+/// One address at which the provider's interface is reached.
+pub(crate) struct Instance {
+    /// Host and port.
+    pub(crate) name: String,
+    pub(crate) base: Uri,
+    pub(crate) endpoint: Arc<Endpoint>,
 }
 
 impl RestBinding {
@@ -56,9 +85,7 @@ impl RestBinding {
     /// # Errors
     /// Every fault of the declaration, or the first file or address that cannot be used.
     pub fn compile(spec: &RestSpec, resource: &Resource, egress: &Arc<Egress>) -> Result<Arc<dyn Binding>, RestError> {
-        let operations = spec.compile(resource).map_err(RestError::Spec)?;
-        let address = spec.address().map_err(|fault| RestError::Spec(vec![fault]))?;
-        let (origin, target) = origin(&address);
+        let compiled = spec.compile(resource).map_err(RestError::Spec)?;
         let tls = spec.tls.as_ref().map(load_tls).transpose()?;
         let connections_max = usize::try_from(spec.connections_max).unwrap_or(usize::MAX);
         let limits = PoolLimits {
@@ -68,24 +95,50 @@ impl RestBinding {
             connect: Duration::from_millis(spec.connect_timeout_ms.into()),
             ..PoolLimits::default()
         };
-        let comparison = match operations.comparison {
-            ComparisonSpec::Provider => Comparison::ByProvider,
-            ComparisonSpec::Exchange => Comparison::ByExchange,
+        let endpoint = |address: &Uri, tls: Option<ClientTls>| {
+            let origin = format!("{}://{}", address.scheme_str().unwrap_or("https"), authority(address));
+            let made = Endpoint::new(&origin, tls, limits.clone(), Arc::clone(egress));
+            made.map(Arc::new).map_err(|cause| RestError::Endpoint { origin, cause })
         };
+        let instances = compiled.addresses.iter().map(|base| {
+            Ok(Instance { name: authority(base), base: base.clone(), endpoint: endpoint(base, tls.clone())? })
+        });
+        let instances = instances.collect::<Result<Vec<_>, RestError>>()?;
+        let token_endpoint = match &compiled.credentials {
+            Some(Credentials::OAuth2(oauth2)) => {
+                let url = oauth2.token_url();
+                let is_other = instances.iter().all(|instance| instance.base.host() != url.host());
+                let tls = tls.as_ref().filter(|_| url.scheme_str() == Some("https"));
+                Some(endpoint(url, tls.map(|tls| if is_other { tls.by_host() } else { tls.clone() }))?)
+            }
+            _ => None,
+        };
+        let base = compiled.addresses.into_iter().next().unwrap_or_default();
         Ok(Arc::new(Self {
             resource: resource.code.clone(),
-            target,
-            comparison,
+            target: authority(&base),
+            comparison: match compiled.comparison {
+                ComparisonSpec::Provider => Comparison::ByProvider,
+                ComparisonSpec::Exchange => Comparison::ByExchange,
+            },
             timeout: Duration::from_millis(spec.timeout_ms.into()),
             began: clock::now(),
-            endpoint: Arc::new(Endpoint::new(&origin, tls, limits, Arc::clone(egress))?),
-            base_path: address.path().trim_end_matches('/').to_owned(),
-            query: operations.query,
-            verify: operations.verify,
+            balance: Balance::new(instances.len(), spec.outlier.unwrap_or_default()),
+            instances,
+            base_path: base.path().trim_end_matches('/').to_owned(),
+            base,
+            query: compiled.query,
+            verify: compiled.verify,
             retries: spec.retries,
             body_bytes_max: usize::try_from(spec.body_bytes_max).unwrap_or(usize::MAX),
             breaker: Breaker::new(spec.breaker.failures, spec.breaker.open_ms.into()),
+            concurrency: spec.concurrency,
             gate: Gate::new(spec.concurrency, spec.waiting_max),
+            outages: compiled.outages,
+            probe: spec.probe.clone(),
+            credentials: compiled.credentials,
+            tokens: Tokens::default(),
+            token_endpoint,
         }))
     }
 
@@ -101,6 +154,14 @@ impl RestBinding {
     /// The operation by which the provider compares.
     pub(crate) fn comparing_operation(&self) -> Option<&Operation> {
         self.verify.as_ref().filter(|_| self.comparison == Comparison::ByProvider)
+    }
+
+    /// An instance failed: too often in a row, and it is left out for a while.
+    pub(crate) fn failed(&self, instance: usize) {
+        if self.balance.failed(instance, self.now_ms()) {
+            let target = self.instances.get(instance).map_or("", |instance| instance.name.as_str());
+            tracing::warn!(resource = %self.resource, target, "an instance keeps failing and is left out for a while");
+        }
     }
 
     /// Monotonic milliseconds since the binding was compiled, above zero.
@@ -128,19 +189,46 @@ impl Binding for RestBinding {
         self.timeout
     }
 
+    fn standing(&self) -> Standing {
+        let now_ms = self.now_ms();
+        let target = |(at, instance): (usize, &Instance)| {
+            let pools = instance.endpoint.snapshot();
+            Target {
+                name: instance.name.clone(),
+                state: self.balance.state(at, now_ms),
+                connections: pools.open,
+                idle: pools.idle,
+                connects: pools.connects_ok,
+                connects_failed: pools.connects_failed,
+                connecting: Durations {
+                    bounds_us: &LATENCY_BOUNDS_US,
+                    counts: pools.connect.counts.to_vec(),
+                    sum_us: pools.connect.sum_us,
+                },
+            }
+        };
+        Standing {
+            is_circuit_open: self.breaker.is_open(),
+            calls: u64::from(self.concurrency).saturating_sub(self.gate.free() as u64),
+            targets: self.instances.iter().enumerate().map(target).collect(),
+        }
+    }
+
+    fn upkeep(self: Arc<Self>) -> Option<Upkeep> {
+        upkeep::of(&self)
+    }
+
     fn attach(self: Arc<Self>) -> Rc<dyn Adapter> {
         Rc::new(RestAdapter::new(self))
     }
 }
 
-/// `scheme://host[:port]` and `host[:port]`.
-fn origin(address: &Uri) -> (String, String) {
-    let authority = address.authority().map(ToString::to_string).unwrap_or_default();
-    (format!("{}://{authority}", address.scheme_str().unwrap_or("https")), authority)
+fn authority(address: &Uri) -> String {
+    address.authority().map(ToString::to_string).unwrap_or_default()
 }
 
 fn load_tls(spec: &TlsSpec) -> Result<ClientTls, RestError> {
-    let missing = || RestError::Endpoint(EndpointError::TlsMissing);
+    let missing = || RestError::Endpoint { origin: "tls.ca".to_owned(), cause: EndpointError::TlsMissing };
     let ca = spec.ca.as_deref().ok_or_else(missing)?;
     let identity = spec.certificate.as_deref().zip(spec.key.as_deref());
     let identity = identity.map(|(certificate, key)| (Path::new(certificate), Path::new(key)));

@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Request, Uri};
-use http_body_util::Full;
 use sluice_contract::operation::Operation;
 use sluice_contract::paging::Turn;
 use sluice_contract::spec::Method;
@@ -14,12 +13,16 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const DEPARTMENT: HeaderName = HeaderName::from_static("x-exchange-department");
 const RESOURCE: HeaderName = HeaderName::from_static("x-exchange-resource");
 
-/// Fills an operation's templates.
+/// Fills an operation's templates for one page of a question.
 ///
 /// # Errors
 /// `NotAskable` when a value cannot stand safely where the operation puts it.
-pub(crate) fn build(operation: &Operation, base_path: &str, ask: &Ask<'_>) -> Result<Request<Full<Bytes>>, BadAnswer> {
-    let turn = &operation.paging.first(ask);
+pub(crate) fn build(
+    operation: &Operation,
+    base_path: &str,
+    ask: &Ask<'_>,
+    turn: &Turn<'_>,
+) -> Result<Request<Bytes>, BadAnswer> {
     let target: Uri = target(operation, base_path, ask, turn)?.try_into().map_err(|_| BadAnswer::NotAskable)?;
     let mut headers = HeaderMap::with_capacity(operation.headers.len() + 6);
     for (name, template) in &operation.headers {
@@ -32,13 +35,12 @@ pub(crate) fn build(operation: &Operation, base_path: &str, ask: &Ask<'_>) -> Re
     headers.insert(REQUEST_ID, value(ask.request_id)?);
     headers.insert(DEPARTMENT, value(ask.caller)?);
     headers.insert(RESOURCE, value(ask.resource.code.as_str())?);
-    let mut body = Bytes::new();
+    let mut request = Request::new(Bytes::new());
     if let Some(filled) = operation.body(ask, turn) {
-        let (bytes, media_type) = filled.map_err(|_| BadAnswer::NotAskable)?;
+        let (body, media_type) = filled.map_err(|_| BadAnswer::NotAskable)?;
         headers.insert(CONTENT_TYPE, media_type);
-        body = bytes;
+        *request.body_mut() = body;
     }
-    let mut request = Request::new(Full::new(body));
     *request.method_mut() = match operation.method {
         Method::Get => HttpMethod::GET,
         Method::Post => HttpMethod::POST,

@@ -184,6 +184,7 @@ pub enum Fault {
     TokenNotYetValid,
     // provider
     PlannedOutage,
+    ProviderBusy,
 }
 
 /// A fact that belongs to a refusal and may be shown to the caller.

@@ -74,7 +74,7 @@ impl Visit<'_> {
                 Refusal::fault(Code::ProviderCircuitOpen, Fault::PlannedOutage).with(Fact::RetryAfterS(retry_after_s))
             }
             ProviderFault::Busy { retry_after_s } => {
-                Refusal::new(Code::ExchangeOverloaded).with(Fact::RetryAfterS(retry_after_s))
+                Refusal::fault(Code::ProviderCircuitOpen, Fault::ProviderBusy).with(Fact::RetryAfterS(retry_after_s))
             }
         };
         Failure::Provider(Box::new(Unanswered { refusal: refusal.with(Fact::Provider(provider)), opened, run }))

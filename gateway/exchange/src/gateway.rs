@@ -8,9 +8,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use sluice_contract::Standing;
 use sluice_domain::Day;
 use sluice_ledger::{Ledger, State, Witnessing};
-use sluice_transport::{DrainReport, Phase, PhaseFlag, StartError, WorkerContext, Workers, WorkersSpec, clock};
+use sluice_transport::{
+    DrainReport, Phase, PhaseFlag, StartError, WorkerContext, WorkerIx, Workers, WorkersSpec, clock,
+};
 
 use crate::cursor::Cursors;
 use crate::epochs::{KeysAhead, TagKeys};
@@ -20,6 +23,7 @@ use crate::settings::Settings;
 use crate::shared::{RefusalQuotas, Selections, Shared};
 use crate::snapshot::Snapshot;
 use crate::tally::Figures;
+use crate::upkeep;
 use crate::usage::Usage;
 use crate::worker::Worker;
 
@@ -151,6 +155,9 @@ fn make_worker(shared: &Arc<Shared>, context: &WorkerContext) -> Worker {
     let summaries = made.summaries.clone();
     let ledger = shared.ledger.clone();
     let recorder = made.recorder().clone();
+    if context.ix == WorkerIx(0) {
+        context.tracker.spawn_background(upkeep::keep(Arc::clone(shared), context.tracker.clone()));
+    }
     context.tracker.spawn_background(async move {
         let mut every = tokio::time::interval(SUMMARY_EVERY);
         loop {
@@ -223,6 +230,13 @@ impl Watch {
     /// How the keys of subject tags stand today.
     pub(crate) fn keys_ahead(&self) -> KeysAhead {
         self.shared.tag_keys.ahead(Day::at(clock::now_unix_s()))
+    }
+
+    /// How each docked provider stands, by the code of its resource.
+    pub(crate) fn providers(&self) -> Vec<(String, Standing)> {
+        let snapshot = self.shared.snapshot.load();
+        let resources = snapshot.bindings.iter().flatten();
+        resources.map(|binding| (binding.resource().to_string(), binding.standing())).collect()
     }
 
     /// Names the rules in force.

@@ -36,6 +36,7 @@ mod subjects;
 mod summary;
 mod tally;
 mod token;
+mod upkeep;
 mod usage;
 mod verify;
 mod visit;

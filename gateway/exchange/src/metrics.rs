@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use sluice_contract::{Durations, Standing, TargetState};
 use sluice_ledger::{FSYNC_BOUNDS_US, Metrics, Room, State, Witnessing};
 use sluice_transport::{HANDSHAKE_FAILURES, LATENCY_BOUNDS_US, REFUSAL_CODES, Snapshot as Transport};
 
@@ -14,6 +15,7 @@ pub fn exposition(watch: &Watch) -> String {
     let mut page = Page(String::with_capacity(16 * 1024));
     requests(&mut page, &watch.figures());
     transport(&mut page, &watch.transport());
+    providers(&mut page, &watch.providers());
     ledger(&mut page, &watch.ledger().metrics(), watch.ledger().state());
     room(&mut page, watch.ledger().room());
     witnesses(&mut page, &watch.ledger().witnessing());
@@ -173,6 +175,56 @@ fn transport(page: &mut Page, workers: &[Transport]) {
         sum_us,
     );
     page.single(("sluice_task_panics_total", "counter"), "Tasks that panicked.", sum(|worker| worker.task_panics));
+}
+
+/// How providers stand, by the code of the resource that they serve and the host and port of each instance: both are
+/// bounded by the catalogue.
+fn providers(page: &mut Page, providers: &[(String, Standing)]) {
+    let targets =
+        || providers.iter().flat_map(|(code, standing)| standing.targets.iter().map(move |target| (code, target)));
+    let name = "sluice_upstream_health";
+    page.head(name, "gauge", "Instances of providers; 1 at the current state.");
+    for (code, target) in targets() {
+        for state in TargetState::ALL {
+            let labels = [("upstream", code.as_str()), ("target", &target.name), ("state", state.as_str())];
+            page.line(name, &labels, u8::from(state == target.state));
+        }
+    }
+    let name = "sluice_upstream_circuit_open";
+    page.head(name, "gauge", "Whether calls are held back because the provider failed repeatedly.");
+    for (code, standing) in providers {
+        page.line(name, &[("upstream", code)], u8::from(standing.is_circuit_open));
+    }
+    let name = "sluice_upstream_calls_in_flight";
+    page.head(name, "gauge", "Calls to the provider under way.");
+    for (code, standing) in providers {
+        page.line(name, &[("upstream", code)], standing.calls);
+    }
+    let name = "sluice_upstream_connections";
+    page.head(name, "gauge", "Open connections to providers.");
+    for (code, target) in targets() {
+        let mut line = |state, count: u64| {
+            page.line(name, &[("upstream", code.as_str()), ("target", &target.name), ("state", state)], count);
+        };
+        line("active", target.connections.saturating_sub(target.idle));
+        line("idle", target.idle);
+    }
+    let name = "sluice_upstream_connects_total";
+    page.head(name, "counter", "Connections made to providers, and those that failed.");
+    for (code, target) in targets() {
+        for (result, count) in [("ok", target.connects), ("failed", target.connects_failed)] {
+            let labels = [("upstream", code.as_str()), ("target", &target.name), ("result", result)];
+            page.line(name, &labels, count);
+        }
+    }
+    let mut connecting = Durations::default();
+    targets().for_each(|(_, target)| connecting.add(&target.connecting));
+    page.histogram(
+        "sluice_upstream_connect_duration_seconds",
+        "Successful connects to providers, TLS included.",
+        (connecting.bounds_us, &connecting.counts),
+        connecting.sum_us,
+    );
 }
 
 fn ledger(page: &mut Page, metrics: &Metrics, state: State) {

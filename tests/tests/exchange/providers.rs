@@ -10,7 +10,7 @@ use sluice_tests::clock;
 use sluice_tests::demo::Demo;
 use sluice_tests::identifiers;
 use sluice_tests::process::signal;
-use sluice_tests::provider::{Provider, Question, Reply};
+use sluice_tests::provider::{Provider, Question, Reply, standard};
 use sluice_tests::seed::Seed;
 use sluice_tests::site::{Changes, Site};
 
@@ -280,4 +280,27 @@ fn what_is_not_shared_or_not_granted_never_reaches_a_provider() {
         }
     }
     assert!(provider.questions().is_empty(), "{:?}", provider.questions());
+}
+
+#[test]
+fn a_provider_with_enough_in_hand_is_not_overrun() {
+    let city = City::small();
+    let slow = city.clone();
+    let provider =
+        Provider::start(move |question| Reply::Later(Duration::from_millis(1500), Box::new(standard(&slow, question))));
+    let binding = vec![("concurrency", 1.into()), ("waiting_max", 0.into())];
+    let site = Site::serve(&city, &provider.url(), &Changes { binding, ..Changes::default() });
+    let identity = site.identity("ask");
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| site.send(&identity, &city.good_call()));
+        clock::within(Duration::from_secs(30), "the provider is asked", || (provider.waiting() == 1).then_some(()))
+            .unwrap();
+        let second = site.send(&identity, &city.good_call());
+        (first.join().unwrap(), second)
+    });
+    assert_eq!(first.code(), "ok", "{}", first.text());
+    problem::check("the second", &second, "provider.circuit_open");
+    assert_eq!(second.json()["origin"], "provider");
+    assert_eq!(second.header("Retry-After"), Some("1"));
+    assert_eq!(provider.questions().len(), 1);
 }

@@ -75,7 +75,7 @@ pub enum Meaning {
     Retryable,
     /// Nothing was found.
     NotFound,
-    /// It has enough to do: callers are told `exchange.overloaded`, with `Retry-After`.
+    /// It has enough to do: callers are told `provider.circuit_open`, with `Retry-After`.
     Busy,
 }
 

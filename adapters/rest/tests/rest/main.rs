@@ -3,7 +3,17 @@
 #[cfg(test)]
 mod docking;
 #[cfg(test)]
+mod framing;
+#[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod instances;
+#[cfg(test)]
+mod mutual;
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
+mod proof;
 #[cfg(test)]
 mod provider;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use sluice_contract::answer::read;
 use sluice_contract::spec::RestSpec;
-use sluice_contract::{Adapter, Ask, Binding, Compared, ProviderFault};
+use sluice_contract::{Adapter, Ask, BadAnswer, Binding, Compared, Fetched, ProviderFault};
 use sluice_domain::decision::{admit, authorize};
 use sluice_domain::policy::{PolicyParts, Purpose};
 use sluice_domain::{
@@ -109,7 +109,12 @@ pub(crate) fn permit(mode: Mode, fields: &[usize]) -> Permit {
 
 /// A binding on `address`; `rest` is TOML after the address.
 pub(crate) fn bind(address: SocketAddr, rest: &str) -> Arc<dyn Binding> {
-    let text = format!("resource = '{CODE}'\nbase_url = 'http://{address}/api/'\n{rest}");
+    bind_at(&format!("base_url = 'http://{address}/api/'\n{rest}"))
+}
+
+/// A binding; `rest` is TOML after the resource.
+pub(crate) fn bind_at(rest: &str) -> Arc<dyn Binding> {
+    let text = format!("resource = '{CODE}'\n{rest}");
     let spec: RestSpec = toml::from_str(&text).unwrap();
     RestBinding::compile(&spec, &resource(), &Arc::new(Egress::test(Vec::new()))).unwrap()
 }
@@ -122,38 +127,72 @@ fn in_ten_seconds() -> Instant {
     tokio::time::Instant::now().into_std() + Duration::from_secs(10)
 }
 
-/// Asks for items by ID and gives raw records, `None` when the status says that nothing was found.
+/// Lets other tasks go on until something holds.
+pub(crate) async fn until(mut holds: impl FnMut() -> bool) {
+    let late = in_ten_seconds();
+    while !holds() {
+        assert!(tokio::time::Instant::now().into_std() < late, "it does not come to hold");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Asks for items by ID and gives raw records, `None` when the head says that nothing was found.
 pub(crate) async fn fetch(
     adapter: &dyn Adapter,
     mode: Mode,
     id: &str,
     items: &[usize],
 ) -> Result<Option<Vec<String>>, ProviderFault> {
+    let fetched = ask(adapter, mode, (id, items), (20, 0)).await?;
+    if fetched.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(rows(&fetched, items)?))
+}
+
+/// The records of one page: so many, after leaving out so many.
+pub(crate) async fn fetch_page(
+    adapter: &dyn Adapter,
+    mode: Mode,
+    id: &str,
+    items: &[usize],
+    (limit, offset): (u32, u32),
+) -> Result<Vec<String>, ProviderFault> {
+    let fetched = ask(adapter, mode, (id, items), (limit, offset)).await?;
+    let rows = rows(&fetched, items)?;
+    Ok(rows.into_iter().skip((offset - fetched.skipped) as usize).take(limit as usize).collect())
+}
+
+async fn ask(
+    adapter: &dyn Adapter,
+    mode: Mode,
+    (id, items): (&str, &[usize]),
+    (limit, offset): (u32, u32),
+) -> Result<Fetched, ProviderFault> {
     let resource = resource();
-    let items: ItemSet = items.iter().copied().collect();
-    let permit = permit(mode, &items.iter().collect::<Vec<_>>());
+    let permit = permit(mode, items);
     let key = [(0, id)];
     let ask = Ask {
         resource: &resource,
         key: &key,
         claims: &[],
-        items,
-        limit: 20,
-        offset: 0,
+        items: items.iter().copied().collect(),
+        limit,
+        offset,
         deadline: in_ten_seconds(),
         request_id: "r-1",
         caller: "mz",
     };
-    let fetched = adapter.fetch(&permit, &ask).await?;
-    if fetched.is_empty() {
-        return Ok(None);
-    }
+    adapter.fetch(&permit, &ask).await
+}
+
+fn rows(fetched: &Fetched, items: &[usize]) -> Result<Vec<String>, BadAnswer> {
     let mut rows = Vec::new();
-    read(&fetched.pages, &fetched.layout, &items, &mut |row| {
+    read(&fetched.pages, &fetched.layout, &items.iter().copied().collect(), &mut |row| {
         rows.push(row.cells().map(|(_, cell)| cell.raw()).collect::<Vec<_>>().join(","));
         Ok(())
     })?;
-    Ok(Some(rows))
+    Ok(rows)
 }
 
 /// Lets the provider compare claims.

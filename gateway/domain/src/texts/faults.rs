@@ -155,5 +155,9 @@ pub(super) const fn sentence(fault: Fault) -> Both {
             "提供部门<({provider})>的业务系统正在计划内停机,其间不作询问<;约 {retry} 秒后恢复>。",
             "The provider's system<, {provider},> is in a planned outage and is not asked meanwhile<; it ends in {retry} s>.",
         ],
+        Fault::ProviderBusy => [
+            "<{provider}的>业务系统同时受理的调用已达约定上限,本次调用未转交。",
+            "The provider's system< ({provider})> has as many calls in hand as it agreed to take; this one was not passed on.",
+        ],
     }
 }

@@ -172,7 +172,7 @@ fn the_caller_chooses_the_language() {
     }
 }
 
-const FAULTS: [Fault; 50] = [
+const FAULTS: [Fault; 51] = [
     Fault::BadRequestLine,
     Fault::HostMissing,
     Fault::HostRepeated,
@@ -223,4 +223,5 @@ const FAULTS: [Fault; 50] = [
     Fault::TokenClaims,
     Fault::TokenNotYetValid,
     Fault::PlannedOutage,
+    Fault::ProviderBusy,
 ];

@@ -1,9 +1,5 @@
-//! What an answer says about the provider, and for the call; its body stays unread.
+//! What a failed exchange says about the provider, and what the caller is told.
 
-use bytes::Bytes;
-use http::{Response, StatusCode};
-use sluice_contract::answer::{Page, Received, receive};
-use sluice_contract::layout::Layout;
 use sluice_contract::{BadAnswer, ProviderFault};
 use sluice_transport::upstream::{UnreachableKind, UpstreamFault};
 
@@ -16,20 +12,6 @@ pub(crate) enum Health {
     Down,
     /// Nothing: our own limit stood in the way.
     Unknown,
-}
-
-/// Judges an answer; `None` where it says, without records, that nothing was found.
-pub(crate) fn judge(response: Response<Bytes>, layout: &Layout) -> (Health, Result<Option<Page>, ProviderFault>) {
-    let (head, body) = response.into_parts();
-    let is_down = head.status.is_server_error() || head.status == StatusCode::TOO_MANY_REQUESTS;
-    let health = if is_down { Health::Down } else { Health::Up };
-    match receive(layout, head.status, &head.headers, body) {
-        Ok(Received::Answer(page)) => (health, Ok(Some(page))),
-        Ok(Received::NotFound) => (Health::Up, Ok(None)),
-        Ok(Received::Retryable) => (Health::Down, Err(ProviderFault::Unreachable)),
-        Ok(Received::Busy { retry_after_s }) => (health, Err(ProviderFault::Busy { retry_after_s })),
-        Err(bad) => (health, Err(bad.into())),
-    }
 }
 
 /// A failed exchange in the contract's words, and what it says about the provider.
@@ -56,6 +38,7 @@ pub(crate) fn is_unsent(fault: UpstreamFault) -> bool {
                 | UnreachableKind::ConnectTimeout
                 | UnreachableKind::Network
                 | UnreachableKind::Unresolved
+                | UnreachableKind::Tls
         ),
         UpstreamFault::Timeout { .. } | UpstreamFault::Broken { .. } | UpstreamFault::TooLarge { .. } => false,
     }
