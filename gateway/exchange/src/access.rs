@@ -157,7 +157,8 @@ impl Visit<'_> {
     }
 
     async fn receipt_of(&self, index: &str) -> Result<serde_json::Value, Refusal> {
-        let is_decimal = !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit());
+        // One record has one address: no signs, no leading zeros.
+        let is_decimal = index.bytes().all(|byte| byte.is_ascii_digit()) && (index == "0" || !index.starts_with('0'));
         let index: u64 = index.parse().ok().filter(|_| is_decimal).ok_or(Code::RequestNotFound)?;
         let ledger = self.worker.shared.ledger.clone();
         let party = self.party_key().to_owned();

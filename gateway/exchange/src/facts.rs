@@ -10,6 +10,9 @@ use crate::visit::Visit;
 const PURPOSE: HeaderName = HeaderName::from_static("exchange-purpose");
 const HANDLER: HeaderName = HeaderName::from_static("exchange-handler");
 const MATTER: HeaderName = HeaderName::from_static("exchange-matter");
+const TRACE: HeaderName = HeaderName::from_static("traceparent");
+/// Digits in a row that a random trace id has once in a hundred and fifty, and an identity always.
+const DIGITS_OF_IDENTITY: usize = 15;
 /// Longest case number in characters (interface.md).
 const MATTER_CHARS_MAX: usize = 64;
 /// A text that no register holds, in place of header bytes that are no text.
@@ -79,8 +82,25 @@ impl Visit<'_> {
             purpose: known.purpose.unwrap_or_default(),
             matter: matter.map(|matter| self.worker.tagger(self.today()).matter(matter)),
             units,
+            trace: self.header(&TRACE).and_then(Result::ok).and_then(trace_id),
         }
     }
+}
+
+/// The trace id of a valid `traceparent` (W3C Trace Context); `None` for one that could hide an identity, since it is
+/// the caller's own text and is recorded in clear.
+fn trace_id(text: &str) -> Option<[u8; 16]> {
+    let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let mut parts = text.splitn(5, '-');
+    let (version, id, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let is_right = [(version, 2), (id, 32), (parent, 16), (flags, 2)].iter().all(|(part, len)| part.len() == *len);
+    let is_known = version != "ff" && (version != "00" || parts.next().is_none());
+    if !is_right || !is_known || ![version, id, parent, flags].into_iter().all(is_hex) {
+        return None;
+    }
+    let longest = id.split(|byte: char| !byte.is_ascii_digit()).map(str::len).max().unwrap_or(0);
+    let number = u128::from_str_radix(id, 16).ok().filter(|number| *number != 0)?;
+    (longest < DIGITS_OF_IDENTITY && parent.bytes().any(|byte| byte != b'0')).then_some(number.to_be_bytes())
 }
 
 /// The case number behind 1–64 characters of printable ASCII or percent-encoded UTF-8; one number however it was
@@ -110,7 +130,26 @@ fn decoded_matter(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::decoded_matter;
+    use super::{decoded_matter, trace_id};
+
+    #[test]
+    fn trace_ids_are_taken_from_valid_headers_that_hide_nobody() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        for (text, expected) in [
+            (format!("00-{id}-00f067aa0ba902b7-01"), true),
+            (format!("cc-{id}-00f067aa0ba902b7-01-more"), true),
+            (format!("00-{id}-00f067aa0ba902b7-01-more"), false),
+            (format!("ff-{id}-00f067aa0ba902b7-01"), false),
+            (format!("00-{id}-0000000000000000-01"), false),
+            (format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)), false),
+            (format!("00-{}-00f067aa0ba902b7-01", id.to_uppercase()), false),
+            ("00-abcdefabcdefab430689198503120011-00f067aa0ba902b7-01".to_owned(), false),
+            (id.to_owned(), false),
+            ("430689198503120011".to_owned(), false),
+        ] {
+            assert_eq!(trace_id(&text).is_some(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn case_numbers_are_printable_and_short() {

@@ -44,6 +44,8 @@ pub(crate) struct Entry<'e> {
     pub(crate) purpose: &'e str,
     pub(crate) matter: Option<[u8; 16]>,
     pub(crate) units: u32,
+    /// W3C trace id, if the caller's is one.
+    pub(crate) trace: Option<[u8; 16]>,
 }
 
 /// The decision to record.
@@ -311,7 +313,7 @@ impl Recorder {
             share_type: resource.map_or("", |resource| resource.share_type.as_str()),
             flags: if is_selection { FLAG_SELECTION } else { 0 },
             units: entry.units,
-            trace_id: None,
+            trace_id: entry.trace,
         }
         .encode_into(out);
     }

@@ -28,6 +28,12 @@ impl TagKey {
             .then(|| Self(hkdf::Salt::new(hkdf::HKDF_SHA256, b"sluice subject tags v1").extract(secret)))
     }
 
+    /// Tag of a person's identity in an epoch: what a search looks for.
+    pub fn subject_tag(&self, epoch: u16, kind: SubjectType, identity: &str) -> (u8, [u8; TAG_BYTES]) {
+        let secret = self.derive(format!("subjects epoch {epoch}").as_bytes());
+        tag_of(&hmac::Key::new(hmac::HMAC_SHA256, &secret), kind, identity, &mut String::new())
+    }
+
     /// A key that nobody has, not even this process after a restart.
     pub(crate) fn throw_away() -> Self {
         let mut secret = [0; 32];
@@ -99,13 +105,7 @@ impl Tagger {
 
     /// Tag of a person's identity.
     pub(crate) fn subject(&mut self, kind: SubjectType, identity: &str) -> Tag {
-        self.buffer.clear();
-        subject::normalise(kind, identity, &mut self.buffer);
-        let mut context = hmac::Context::with_key(&self.subjects);
-        context.update(b"subj/v1");
-        context.update(&[kind as u8]);
-        context.update(self.buffer.as_bytes());
-        (kind as u8, shortened(&context.sign()))
+        tag_of(&self.subjects, kind, identity, &mut self.buffer)
     }
 
     /// Tag of a case number.
@@ -114,6 +114,16 @@ impl Tagger {
         context.update(matter.as_bytes());
         shortened(&context.sign())
     }
+}
+
+fn tag_of(key: &hmac::Key, kind: SubjectType, identity: &str, buffer: &mut String) -> Tag {
+    buffer.clear();
+    subject::normalise(kind, identity, buffer);
+    let mut context = hmac::Context::with_key(key);
+    context.update(b"subj/v1");
+    context.update(&[kind as u8]);
+    context.update(buffer.as_bytes());
+    (kind as u8, shortened(&context.sign()))
 }
 
 fn keys(source: &TagKeys, epoch: Epoch) -> (bool, (hmac::Key, hmac::Key)) {

@@ -3,9 +3,12 @@
 use std::io;
 
 use crate::frame::{self, Entry, FrameHeader};
-use crate::hash::{Hash, leaf_hash};
+use crate::hash::{Hash, LEAF_PREFIX, sha256};
 use crate::salt::SaltKeys;
-use crate::tree::Frontier;
+use crate::tree::{Frontier, TreeHead};
+
+/// Room for the leaf of an ordinary record.
+const LEAF_BYTES_USUAL: usize = 1_024;
 
 /// The state of a log after its last frame read.
 #[derive(Debug, Clone)]
@@ -47,19 +50,32 @@ impl Chain {
         Self { root: frontier.root(), frontier, batch_no }
     }
 
-    /// Leaf hashes of a frame's records; `None` without the salt key of its epoch.
-    pub(crate) fn hashes(frame: &[u8], epoch: u32, salts: &mut SaltKeys<'_>) -> io::Result<Option<Vec<Hash>>> {
+    /// Leaf hashes of a frame's records, into `hashes`; false without the salt key of its epoch.
+    pub(crate) fn hash_into(
+        hashes: &mut Vec<Hash>,
+        frame: &[u8],
+        epoch: u32,
+        salts: &mut SaltKeys<'_>,
+    ) -> io::Result<bool> {
+        hashes.clear();
         let Some(key) = salts.of_epoch(epoch)? else {
-            return Ok(None);
+            return Ok(false);
         };
-        let mut leaf = Vec::new();
-        let hash = |Entry { worker, ctr, cbor }: Entry<'_>| {
+        let mut leaf = Vec::with_capacity(LEAF_BYTES_USUAL);
+        for Entry { worker, ctr, cbor } in frame::entries(frame) {
             leaf.clear();
+            leaf.push(LEAF_PREFIX);
             leaf.extend_from_slice(&key.salt(worker, ctr));
             leaf.extend_from_slice(cbor);
-            leaf_hash(&leaf)
-        };
-        Ok(Some(frame::entries(frame).map(hash).collect()))
+            hashes.push(sha256(&leaf));
+        }
+        Ok(true)
+    }
+
+    /// Leaf hashes of a frame's records; `None` without the salt key of its epoch.
+    pub(crate) fn hashes(frame: &[u8], epoch: u32, salts: &mut SaltKeys<'_>) -> io::Result<Option<Vec<Hash>>> {
+        let mut hashes = Vec::new();
+        Ok(Self::hash_into(&mut hashes, frame, epoch, salts)?.then_some(hashes))
     }
 
     /// Continues with a frame; on success its leaf hashes. On a fault the chain stays where it was.
@@ -69,11 +85,10 @@ impl Chain {
         frame: &[u8],
         salts: &mut SaltKeys<'_>,
     ) -> io::Result<Result<Vec<Hash>, ChainFault>> {
-        if header.batch_no != self.batch_no || header.first_index != self.frontier.size() {
-            return Ok(Err(ChainFault::Sequence));
-        }
-        if header.prev_root != self.root {
-            return Ok(Err(ChainFault::PrevRoot));
+        if let Err(fault) =
+            check_follows(header, self.batch_no, &TreeHead { size: self.frontier.size(), root: self.root })
+        {
+            return Ok(Err(fault));
         }
         let Some(hashes) = Self::hashes(frame, header.boot_epoch, salts)? else {
             return Ok(Err(ChainFault::SaltKey));
@@ -91,5 +106,16 @@ impl Chain {
         }
         *self = Self { frontier, root, batch_no: header.batch_no + 1 };
         Ok(Ok(hashes))
+    }
+}
+
+/// Whether a frame continues the batch numbers, the indices and the tree before it.
+pub(crate) fn check_follows(header: &FrameHeader, batch_no: u64, before: &TreeHead) -> Result<(), ChainFault> {
+    if header.batch_no != batch_no || header.first_index != before.size {
+        Err(ChainFault::Sequence)
+    } else if header.prev_root != before.root {
+        Err(ChainFault::PrevRoot)
+    } else {
+        Ok(())
     }
 }

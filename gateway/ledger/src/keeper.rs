@@ -76,6 +76,7 @@ impl Keeper {
             }
             self.watch_clock();
             self.watch_silence();
+            crate::inbox::empty(&self.shared);
         }
     }
 

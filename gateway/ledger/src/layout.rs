@@ -1,5 +1,7 @@
 //! The segments of a log in order, and the chain of their headers.
 
+use std::io;
+
 use crate::hash::Hash;
 use crate::recovery::OpenError;
 use crate::segment::{self, FIRST_FRAME, SegmentHeader, SegmentStart};
@@ -58,4 +60,54 @@ impl Segments {
             Err("the header does not follow the segment before")
         }
     }
+}
+
+/// A segment in use: the number in its file name, and its header.
+pub(crate) type Listed = (u32, SegmentHeader);
+
+/// The segment files of a directory as a reader finds them, nothing compared yet.
+pub(crate) struct Found {
+    /// Segments in use, gapless.
+    pub(crate) used: Vec<Listed>,
+    /// Files behind them that should hold nothing.
+    pub(crate) unused: Vec<String>,
+    /// First file that is missing.
+    pub(crate) gap: Option<String>,
+    /// A used or damaged segment behind an unused one.
+    pub(crate) misplaced: Option<String>,
+}
+
+/// Lists the segments. A log that does not begin with segment 0 begins with one that says what stood before it.
+pub(crate) fn listed(disk: &dyn Storage) -> Result<Found, (String, io::Error)> {
+    let numbers = segment::list(disk).map_err(|error| (segment::FOLDER.to_owned(), error))?;
+    let mut found = Found { used: Vec::new(), unused: Vec::new(), gap: None, misplaced: None };
+    let mut expected = None;
+    for number in numbers {
+        let path = segment::path(number);
+        if expected.is_some_and(|expected| expected != number) {
+            found.gap = expected.map(segment::path);
+            return Ok(found);
+        }
+        let start = disk.open(&path, false).and_then(|file| segment::read_start(&*file));
+        match start.map_err(|error| (path.clone(), error))? {
+            SegmentStart::Used(header) if found.unused.is_empty() => {
+                if expected.is_none() && number > 0 && header.first_leaf_index == 0 {
+                    found.gap = Some(segment::path(0));
+                    return Ok(found);
+                }
+                found.used.push((number, *header));
+            }
+            SegmentStart::Damaged if found.unused.is_empty() => found.unused.push(path),
+            SegmentStart::Used(_) | SegmentStart::Damaged => {
+                found.misplaced.get_or_insert(path);
+            }
+            SegmentStart::Spare => found.unused.push(path),
+        }
+        if expected.is_none() && found.used.is_empty() && number > 0 {
+            found.gap = Some(segment::path(0));
+            return Ok(found);
+        }
+        expected = Some(number + 1);
+    }
+    Ok(found)
 }

@@ -9,14 +9,19 @@
 
 #![deny(clippy::indexing_slicing)]
 
+mod ahead;
 mod appender;
 mod archive;
 mod chain;
 mod checkpoint;
 mod clock;
 mod control;
+mod edge;
+mod export;
 mod frame;
 mod hash;
+mod inbox;
+mod index;
 mod keeper;
 pub mod keys;
 mod lane;
@@ -25,11 +30,15 @@ mod ledger;
 mod note;
 mod offline;
 mod options;
+mod parallel;
 mod proof;
+mod proof_file;
 mod receipt;
 pub mod record;
 mod recovery;
 mod report;
+mod retain;
+pub mod retention;
 mod room;
 mod salt;
 mod segment;
@@ -51,20 +60,25 @@ mod writer;
 pub use appender::{Appender, Drive, Durable, Pending};
 pub use archive::{Leaf, Leaves, ReadError};
 pub use checkpoint::Checkpoint;
+pub use export::{Exported, OCSF_VERSION, export_tiles, ocsf_event};
 pub use hash::{Hash, leaf_hash, node_hash};
+pub use inbox::{QueryError, QueryNote, record_query};
+pub use index::{Coverage, Damage, Filter, Search, SubjectQuery, Take};
 pub use ledger::{Ledger, Opening};
 pub use note::{NoteError, Signer, VerifierKey};
 pub use offline::{Offline, read};
 pub use options::Options;
+pub use proof_file::{Proof, ProofError, Proven};
 pub use receipt::{Receipt, ReceiptError, verify_receipt};
 pub use record::{Record, RecordError, RequestKey};
 pub use recovery::OpenError;
-pub use report::{Fault, FaultKind, Progress, Report};
+pub use report::{Fault, FaultKind, Progress, Pruned, Report};
+pub use retain::{Border, RetainError, Retained, plan_retention, retain};
 pub use room::Room;
 pub use state::{Closed, FSYNC_BOUNDS_US, Metrics, State};
 pub use storage::{DirStorage, Space, Storage, StorageFile};
 pub use tail::Quarantined;
-pub use verify::{verify, verify_on};
+pub use verify::{Verification, verify, verify_on};
 pub use waits::{Covered, Witnessed};
 pub use witness::{
     Answer, BODY_BYTES_MAX, KnownLog, LineError, OnUnreachable, Quorum, Witness, WitnessError, WitnessFigures,

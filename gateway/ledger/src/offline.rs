@@ -2,13 +2,18 @@
 
 use std::path::Path;
 
+use crate::appender::Durable;
 use crate::archive::{Leaf, Leaves, Marks, ReadError};
 use crate::checkpoint::{self, Checkpoint};
+use crate::hash::{Hash, empty_root};
+use crate::layout::listed;
 use crate::note::{NoteError, VerifierKey};
 use crate::proof::TileSource;
+use crate::proof_file::Proof;
 use crate::receipt::Receipt;
 use crate::storage::{DirStorage, Storage, read_small};
-use crate::tiles::{TILE_WIDTH, Tiles};
+use crate::tiles::{self, TILE_WIDTH, TileId, TileMissing, Tiles};
+use crate::tree::TreeHead;
 
 const KEY: &str = "keys/checkpoint.vkey";
 const KEY_BYTES_MAX: u64 = 4_096;
@@ -57,26 +62,81 @@ impl Offline {
         own_key(&*self.disk)
     }
 
+    /// First index that is still in the log; those before were deleted by order.
+    pub fn first_index(&self) -> u64 {
+        self.marks.first_index()
+    }
+
     /// Receipt of a record under the checkpoint in the directory.
     ///
     /// # Errors
     /// `NotCovered` if the checkpoint does not cover the record, and the other read errors.
     pub fn receipt(&self, index: u64) -> Result<Receipt, ReadError> {
         let leaf = self.leaf(index)?;
-        let (disk, key) = (&*self.disk, self.verifier_key()?);
+        let checkpoint = self.checkpoint_over(index, None)?;
+        let proof = self.inclusion(leaf.durable(), &checkpoint)?;
+        Ok(Receipt::new(index, &leaf.bytes, &proof, &checkpoint))
+    }
+
+    /// Proof of a record for outsiders, under the checkpoint in the directory, which must be signed by `key` if one
+    /// is given. Of a record that was deleted by order the proof holds no leaf: its hash is still in the tiles.
+    ///
+    /// # Errors
+    /// `NotCovered` if the checkpoint does not cover the record, and the other read errors.
+    pub fn proof(&self, index: u64, key: Option<&VerifierKey>) -> Result<Proof, ReadError> {
+        let checkpoint = self.checkpoint_over(index, key)?;
+        let (record, leaf) = if index < self.first_index() {
+            (Durable::new(index, self.hash_in_tile(index)?), None)
+        } else {
+            let leaf = self.leaf(index)?;
+            (leaf.durable(), Some(leaf.bytes))
+        };
+        let hashes = self.inclusion(record, &checkpoint)?;
+        Ok(Proof { index, leaf, hashes, checkpoint: checkpoint.note().to_owned() })
+    }
+
+    /// A checkpoint over the record, signed by that key or, without one, by the ledger's own.
+    fn checkpoint_over(&self, index: u64, key: Option<&VerifierKey>) -> Result<Checkpoint, ReadError> {
+        let key = key.cloned().map_or_else(|| self.verifier_key(), Ok)?;
         // A witnessed checkpoint says more than a newer one that is not.
-        let notes = [checkpoint::load_witnessed(disk)?, checkpoint::load_note(disk)?].into_iter().flatten();
-        let opened = notes.map(|note| Checkpoint::open(&note, &key).map_err(invalid));
-        let opened = opened.collect::<Result<Vec<_>, _>>()?;
-        let checkpoint = opened.into_iter().find(|checkpoint| checkpoint.head().size > index);
-        let checkpoint = checkpoint.ok_or(ReadError::NotCovered(index))?;
+        let notes = [checkpoint::load_witnessed(self.disk())?, checkpoint::load_note(self.disk())?];
+        let opened = notes.into_iter().flatten().map(|note| Checkpoint::open(&note, &key).map_err(invalid));
+        let mut opened = opened.collect::<Result<Vec<_>, _>>()?.into_iter();
+        opened.find(|checkpoint| checkpoint.head().size > index).ok_or(ReadError::NotCovered(index))
+    }
+
+    fn hash_in_tile(&self, index: u64) -> Result<Hash, ReadError> {
+        let id = TileId { level: 0, number: index / TILE_WIDTH as u64 };
+        let at = usize::try_from(index % TILE_WIDTH as u64).unwrap_or(usize::MAX);
+        let row = tiles::read(&*self.disk, id)?;
+        row.and_then(|row| row.get(at).copied()).ok_or_else(|| TileMissing(id).into())
+    }
+
+    fn inclusion(&self, record: Durable, checkpoint: &Checkpoint) -> Result<Vec<Hash>, ReadError> {
         let head = checkpoint.head();
         let source = TileSource { disk: &*self.disk, marks: &self.marks, repairs: false };
         let tail_from = head.size / TILE_WIDTH as u64 * TILE_WIDTH as u64;
         let tail = self.marks.leaf_hashes(&*self.disk, tail_from, head.size)?;
         let edge = Tiles::load(head.size, tail, |id| source.stored(id))?;
-        let proof = source.inclusion(&edge, leaf.durable(), head)?;
-        Ok(Receipt::new(index, &leaf.bytes, &proof, &checkpoint))
+        source.inclusion(&edge, record, head)
+    }
+
+    /// Size and root of what is no longer there.
+    pub(crate) fn first_head(&self) -> Result<TreeHead, ReadError> {
+        let found = listed(&*self.disk).map_err(|(_, error)| error)?;
+        let first = found.used.first().map(|(_, header)| header);
+        let head = first.map(|header| TreeHead { size: header.first_leaf_index, root: header.prev_root });
+        Ok(head.unwrap_or(TreeHead { size: 0, root: empty_root() }))
+    }
+
+    /// Size of the newest segment in use.
+    pub(crate) fn segment_bytes(&self) -> Result<Option<u64>, ReadError> {
+        let found = listed(&*self.disk).map_err(|(_, error)| error)?;
+        Ok(found.used.last().map(|(_, header)| header.segment_bytes))
+    }
+
+    pub(crate) fn disk(&self) -> &dyn Storage {
+        &*self.disk
     }
 }
 
@@ -86,6 +146,6 @@ pub(crate) fn own_key(disk: &dyn Storage) -> Result<VerifierKey, ReadError> {
     VerifierKey::parse(&String::from_utf8_lossy(&bytes)).map_err(invalid)
 }
 
-fn invalid(error: NoteError) -> ReadError {
+pub(crate) fn invalid(error: NoteError) -> ReadError {
     ReadError::Io(std::io::Error::new(std::io::ErrorKind::InvalidData, error))
 }

@@ -49,18 +49,6 @@ impl Receipt {
             checkpoint: checkpoint.note().to_owned(),
         }
     }
-
-    /// The C2SP tlog-proof text: index, hashes, checkpoint. It does not contain the leaf.
-    pub fn to_tlog_proof(&self) -> String {
-        let mut text = format!("c2sp.org/tlog-proof@v1\nindex {}\n", self.index);
-        for hash in &self.proof {
-            text.push_str(hash);
-            text.push('\n');
-        }
-        text.push('\n');
-        text.push_str(&self.checkpoint);
-        text
-    }
 }
 
 /// Checks a receipt against the log's public key and returns the record's leaf hash. Needs no ledger.

@@ -54,6 +54,10 @@ pub enum FaultKind {
     Key = 35,
     /// A tile does not agree with the records.
     Tile = 40,
+    /// A RETENTION record's order does not hold: its root, or its approvals.
+    Retention = 41,
+    /// Records were deleted, and the tiles that tie the others to the tree before them are missing or wrong.
+    PrunedTiles = 42,
 }
 
 impl FaultKind {
@@ -87,6 +91,10 @@ impl FaultKind {
             Self::Fork => "the records do not give the root of the checkpoint",
             Self::Key => "the public key of the ledger is missing or malformed",
             Self::Tile => "the tile does not agree with the records",
+            Self::Retention => {
+                "the order of retention does not hold: wrong root, or not approved by two of the approvers"
+            }
+            Self::PrunedTiles => "the tiles do not give the tree of the deleted records",
         }
     }
 }
@@ -135,6 +143,8 @@ pub struct Report {
     pub outcomes_unknown: u64,
     /// Full tiles that are not on disk; they can be made again.
     pub tiles_missing: u64,
+    /// Records that were deleted by order, from the first on.
+    pub pruned: Option<Pruned>,
     /// First fault.
     pub fault: Option<Fault>,
 }
@@ -144,6 +154,19 @@ impl Report {
     pub fn exit_code(&self) -> u8 {
         self.fault.as_ref().map_or(0, |fault| fault.kind.exit_code())
     }
+}
+
+/// Records that were deleted by order of retention.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pruned {
+    /// How many, from the first on.
+    pub records: u64,
+    /// Index of the RETENTION record that orders it.
+    pub order: u64,
+    /// The basis it states.
+    pub basis: String,
+    /// Pinned approvers who signed it; empty if none were pinned.
+    pub approved_by: Vec<String>,
 }
 
 /// How far a verification is.

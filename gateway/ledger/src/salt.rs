@@ -34,7 +34,7 @@ impl SaltKey {
         Ok(bytes.and_then(|bytes| bytes.try_into().ok()).map(|bytes| Self::from_bytes(epoch, &bytes)))
     }
 
-    fn from_bytes(epoch: u32, bytes: &[u8; KEY_BYTES]) -> Self {
+    pub(crate) fn from_bytes(epoch: u32, bytes: &[u8; KEY_BYTES]) -> Self {
         Self { epoch, key: *bytes }
     }
 
@@ -66,6 +66,20 @@ pub(crate) fn newest_epoch(storage: &dyn Storage) -> io::Result<u32> {
     let names = storage.list("keys")?;
     let epoch = |name: &String| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.parse().ok();
     Ok(names.iter().filter_map(epoch).max().unwrap_or(0))
+}
+
+/// Destroys the keys of epochs before one: hashes of their records can then no longer be linked to content.
+pub(crate) fn destroy_before(storage: &dyn Storage, epoch: u32) -> io::Result<u32> {
+    let mut destroyed = 0;
+    for name in storage.list("keys")? {
+        let of = name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX)?.parse::<u32>().ok());
+        if of.is_some_and(|of| of < epoch) {
+            storage.remove(&format!("keys/{name}"))?;
+            destroyed += 1;
+        }
+    }
+    storage.sync_dir("keys")?;
+    Ok(destroyed)
 }
 
 fn file_name(epoch: u32) -> String {

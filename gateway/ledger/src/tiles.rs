@@ -8,6 +8,8 @@ use crate::hash::Hash;
 use crate::storage::{Storage, read_small};
 use crate::tree::{self, Frontier, TreeHead};
 
+/// Folder of the tiles.
+pub(crate) const FOLDER: &str = "tile";
 /// Hashes of a full tile.
 pub(crate) const TILE_WIDTH: usize = 256;
 const TILE_BYTES: usize = TILE_WIDTH * 32;
@@ -169,32 +171,37 @@ pub(crate) fn read_partial(storage: &dyn Storage, id: TileId, width: usize) -> i
 
 /// Writes a tile. Not durable: it can be made again.
 pub(crate) fn write(storage: &dyn Storage, id: TileId, hashes: &[Hash]) -> io::Result<()> {
-    write_file(storage, &path(id), hashes)
+    write_file(storage, &path(id), hashes.as_flattened())
 }
 
 /// Writes a partial tile under its width.
 pub(crate) fn write_partial(storage: &dyn Storage, id: TileId, hashes: &[Hash]) -> io::Result<()> {
-    write_file(storage, &partial_path(id, hashes.len()), hashes)
+    write_file(storage, &partial_path(id, hashes.len()), hashes.as_flattened())
 }
 
-fn write_file(storage: &dyn Storage, path: &str, hashes: &[Hash]) -> io::Result<()> {
+/// Writes a whole file under a name that appears only then.
+pub(crate) fn write_file(storage: &dyn Storage, path: &str, content: &[u8]) -> io::Result<()> {
     if let Some((folder, _)) = path.rsplit_once('/') {
         storage.create_dir(folder)?;
     }
     let temporary = format!("{path}.tmp");
-    storage.create(&temporary)?.write_at(hashes.as_flattened(), 0)?;
+    storage.create(&temporary)?.write_at(content, 0)?;
     storage.rename(&temporary, path)
 }
 
-/// Path of a full tile: three digits per part, all but the last with an `x` (C2SP tlog-tiles).
+/// Path of a full tile.
 pub(crate) fn path(id: TileId) -> String {
-    let mut number = id.number;
+    number_path(&id.level.to_string(), id.number)
+}
+
+/// Path of a tile or bundle: three digits per part, all but the last with an `x` (C2SP tlog-tiles).
+pub(crate) fn number_path(folder: &str, mut number: u64) -> String {
     let mut parts = format!("{:03}", number % 1000);
     while number >= 1000 {
         number /= 1000;
         parts = format!("x{:03}/{parts}", number % 1000);
     }
-    format!("tile/{}/{parts}", id.level)
+    format!("{FOLDER}/{folder}/{parts}")
 }
 
 /// Path of a partial tile.

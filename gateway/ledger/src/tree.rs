@@ -23,6 +23,11 @@ impl Frontier {
 
     /// Adds a leaf hash; one inner hash on average.
     pub fn push(&mut self, leaf: Hash) {
+        self.push_noting(leaf, |_, _| {});
+    }
+
+    /// The same, telling the level and hash of every complete subtree that the leaf finishes.
+    pub(crate) fn push_noting(&mut self, leaf: Hash, mut tell: impl FnMut(usize, &Hash)) {
         let mut node = leaf;
         let mut level = 0;
         while self.size >> level & 1 == 1 {
@@ -30,6 +35,7 @@ impl Frontier {
                 node = node_hash(left, &node);
             }
             level += 1;
+            tell(level, &node);
         }
         match self.nodes.get_mut(level) {
             Some(place) => *place = node,

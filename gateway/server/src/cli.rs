@@ -1,6 +1,7 @@
 //! The command line. Only what works stands in it.
 
 mod catalog;
+mod ledger;
 
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use sluice_certs::{CertificateRef, Reason};
 
 pub(crate) use catalog::{Catalog, CatalogApply, CatalogCheck, CatalogDiff, CatalogExport, Format};
+pub(crate) use ledger::*;
 
 /// Lowest port of the demo when none is named.
 const BASE_PORT: u16 = 8443;
@@ -39,7 +41,7 @@ pub(crate) enum Command {
     Catalog(Catalog),
     /// Verify and read an access ledger, offline or while it is being written
     #[command(subcommand)]
-    Ledger(Ledger),
+    Ledger(Box<Ledger>),
     /// Run a certificate authority for a site that has none
     #[command(subcommand)]
     Certs(Certs),
@@ -87,17 +89,6 @@ pub(crate) struct Check {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Ledger {
-    /// Check every record, hash and signature: exit 0 only if everything holds, else 10–63 by kind of fault
-    Verify(LedgerVerify),
-    /// Show records
-    Show(LedgerShow),
-    /// Change the ledger's keys, vouched for by a root key that never touches the gateway; the gateway stands still
-    #[command(subcommand)]
-    Keys(LedgerKeys),
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum LedgerKeys {
     /// Make a root key: root.key to be kept offline, root.vkey for the gateway and for verifiers
     Root(WitnessKeygen),
@@ -141,35 +132,6 @@ pub(crate) struct LedgerKeysRevoke {
     /// Why; stands in the record
     #[arg(long, default_value = "compromised")]
     pub(crate) reason: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct LedgerVerify {
-    /// Folder of the ledger
-    #[arg(long, value_name = "LEDGER")]
-    pub(crate) dir: PathBuf,
-    /// Public key that checkpoints must be signed with; without it the ledger's own is used and reported as unpinned
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: Option<PathBuf>,
-    /// Answer in JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct LedgerShow {
-    /// Folder of the ledger
-    #[arg(long, value_name = "LEDGER")]
-    pub(crate) dir: PathBuf,
-    /// One record, by its index
-    #[arg(long, value_name = "N", conflicts_with = "last")]
-    pub(crate) index: Option<u64>,
-    /// The newest records, this many
-    #[arg(long, value_name = "COUNT", default_value_t = 20)]
-    pub(crate) last: usize,
-    /// Answer in JSON, one document a line
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

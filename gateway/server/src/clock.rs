@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::{Offset, TimeZone};
 
 /// Seconds since 1970-01-01T00:00:00Z; 0 on a machine whose clock stands before that.
@@ -19,6 +20,22 @@ pub(crate) fn shanghai(unix_s: i64) -> String {
     instant.to_zoned(TimeZone::fixed(Offset::constant(8))).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
 
+/// Seconds since 1970 of a date, which begins in Shanghai at midnight, or of an RFC 3339 time.
+pub(crate) fn parse_shanghai(text: &str) -> Option<i64> {
+    if let Ok(date) = text.parse::<Date>() {
+        let midnight = date.to_zoned(TimeZone::fixed(Offset::constant(8))).ok()?;
+        return (text.len() == "2026-11-22".len()).then(|| midnight.timestamp().as_second());
+    }
+    text.parse::<Timestamp>().ok().map(Timestamp::as_second)
+}
+
+/// Months from January 1970 to an instant, in Shanghai.
+pub(crate) fn month_number(unix_s: i64) -> u16 {
+    let instant = Timestamp::from_second(unix_s).unwrap_or(Timestamp::UNIX_EPOCH);
+    let date = instant.to_zoned(TimeZone::fixed(Offset::constant(8))).date();
+    u16::try_from((i32::from(date.year()) - 1970) * 12 + i32::from(date.month()) - 1).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -26,5 +43,20 @@ mod tests {
     #[test]
     fn instants_are_written_with_shanghais_offset() {
         assert_eq!(shanghai(1_795_309_200), "2026-11-22T09:00:00+08:00");
+    }
+
+    #[test]
+    fn dates_begin_in_shanghai_and_times_have_their_offset() {
+        for (text, expected) in [
+            ("2026-11-22", Some(1_795_276_800)),
+            ("2026-11-22T09:00:00+08:00", Some(1_795_309_200)),
+            ("2026-11-22T01:00:00Z", Some(1_795_309_200)),
+            ("2026-11-22T09:00:00", None),
+            ("2026-13-01", None),
+            ("yesterday", None),
+        ] {
+            assert_eq!(parse_shanghai(text), expected, "{text}");
+        }
+        assert_eq!(month_number(1_795_309_200), (2026 - 1970) * 12 + 10);
     }
 }

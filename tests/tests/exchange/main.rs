@@ -29,6 +29,8 @@ mod masking;
 #[cfg(test)]
 mod order;
 #[cfg(test)]
+mod outsiders;
+#[cfg(test)]
 mod privacy;
 #[cfg(test)]
 mod problem;

@@ -99,7 +99,8 @@ fn subjects(subjects: &SubjectTags<'_>) -> Value {
     json!({ "epoch": subjects.key_epoch, "total": subjects.total, "part": subjects.part, "tags": tags })
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _infallible = write!(text, "{byte:02x}");
         text

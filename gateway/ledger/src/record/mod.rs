@@ -13,6 +13,8 @@ mod outcome;
 mod tags;
 
 pub use access::{Access, Decision, Method};
+pub(crate) use json::hex;
+
 pub use event::{Clock, Heartbeat, Notice, NoticeKind, Recovery, RejectSummary};
 pub use outcome::{Outcome, Subjects};
 pub use tags::{SUBJECTS_INLINE_MAX, SUBJECTS_PER_RECORD_MAX, SubjectTag, SubjectTags, TagList};
@@ -107,6 +109,11 @@ impl Kind {
 
     fn from_number(number: u8) -> Option<Self> {
         Self::ALL.iter().map(|(kind, _)| *kind).find(|kind| *kind as u8 == number)
+    }
+
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
     }
 
     /// Name in capitals, as the documentation and `show` use it.

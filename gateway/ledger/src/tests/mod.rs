@@ -1,10 +1,16 @@
 //! The crate's tests: they need the formats from inside, to damage files with and without repaired checksums.
 
+mod attackers;
+mod build;
 mod crash;
 mod durability;
+mod golden;
 mod keys;
 mod oracle;
+mod outsiders;
 mod record;
+mod retention;
+mod search;
 mod sim_disk;
 mod support;
 mod tamper;

@@ -12,7 +12,9 @@ use crate::tiles::{self, TileId, Tiles};
 use crate::tree::{self, Frontier, TreeHead, consistency_proof, inclusion_proof, verify_consistency, verify_inclusion};
 use crate::{Checkpoint, VerifierKey};
 
+/// Every index of every size up to here, and some of every size up to `SAMPLED_SIZE_MAX`.
 const SIZE_MAX: u64 = 300;
+const SAMPLED_SIZE_MAX: u64 = 2_000;
 
 /// The oracle's storage: every hash of the tree in its own order.
 struct Stored(Vec<OracleHash>);
@@ -101,6 +103,37 @@ fn consistency_proofs_equal_the_oracles_and_verify_both_ways() {
             if (size + old.size) % 7 == 0 {
                 check_tree(&theirs, size, OracleHash(new.root), old.size, OracleHash(old.root)).unwrap();
             }
+        }
+    }
+}
+
+#[test]
+fn roots_and_proofs_of_every_size_to_two_thousand_equal_the_oracles() {
+    let (stored, mut frontier) = (oracle(SAMPLED_SIZE_MAX), Frontier::new());
+    // Complete subtrees by level, each hashed once: the tiles would hash them again for every proof.
+    let mut levels: Vec<Vec<Hash>> = Vec::new();
+    for index in 0..SAMPLED_SIZE_MAX {
+        let mut keep = |level: usize, node: Hash| {
+            levels.resize_with(levels.len().max(level + 1), Vec::new);
+            levels[level].push(node);
+        };
+        let hash = leaf_hash(&leaf(index));
+        keep(0, hash);
+        frontier.push_noting(hash, |level, node| keep(level, *node));
+        let size = index + 1;
+        let node = |level: u8, at: u64| Ok::<_, Infallible>(levels[usize::from(level)][usize::try_from(at).unwrap()]);
+        let theirs = tlog_tiles::tlog::tree_hash(size, &stored).unwrap();
+        assert_eq!(frontier.root(), theirs.0, "root of {size}");
+        let mut chance = crate::tests::support::Seeded::new(size);
+        for at in [0, index, index / 2, chance.below(size), chance.below(size)] {
+            let Ok(ours) = inclusion_proof(at, size, node);
+            let proof = prove_record(size, at, &stored).unwrap();
+            assert_eq!(ours, proof.iter().map(|hash| hash.0).collect::<Vec<_>>(), "proof of {at} in {size}");
+            assert!(verify_inclusion(at, &levels[0][usize::try_from(at).unwrap()], size, &frontier.root(), &ours));
+            let old = at + 1;
+            let Ok(ours) = consistency_proof(old, size, node);
+            let proof = prove_tree(size, old, &stored).unwrap();
+            assert_eq!(ours, proof.iter().map(|hash| hash.0).collect::<Vec<_>>(), "{old} to {size}");
         }
     }
 }

@@ -26,6 +26,8 @@ struct State {
     cached_names: BTreeMap<String, usize>,
     durable_names: BTreeMap<String, usize>,
     operations_left: Option<u64>,
+    /// The operation that the power failed at.
+    failed_at: Option<(&'static str, &'static str)>,
     is_sync_broken: bool,
     is_write_broken: bool,
 }
@@ -71,10 +73,22 @@ impl SimDisk {
         Self { state: Arc::new(Mutex::new(state)), locked: Arc::default() }
     }
 
-    fn operate<T>(&self, run: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
+    /// Where the power failed: what was done, to which kind of file.
+    pub(super) fn crash_point(&self) -> Option<(&'static str, &'static str)> {
+        lock(&self.state).failed_at
+    }
+
+    fn operate<T>(
+        &self,
+        (what, kind): (&'static str, &'static str),
+        run: impl FnOnce(&mut State) -> io::Result<T>,
+    ) -> io::Result<T> {
         let mut state = lock(&self.state);
         match &mut state.operations_left {
-            Some(0) => return Err(io::Error::other("power failed")),
+            Some(0) => {
+                state.failed_at.get_or_insert((what, kind));
+                return Err(io::Error::other("power failed"));
+            }
             Some(left) => *left -= 1,
             None => {}
         }
@@ -105,10 +119,20 @@ fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
+/// What a path is for.
+fn kind(path: &str) -> &'static str {
+    // A spare in the making is not what the tests of a failing segment mean.
+    if path.starts_with("seg") && path.ends_with(".tmp") {
+        return "spare";
+    }
+    let kinds = ["seg", "keys", "tile", "quarantine", "checkpoint", "origin", "LOCK", "inbox", "index", "ckpt"];
+    kinds.into_iter().find(|kind| path.starts_with(kind)).unwrap_or("folder")
+}
+
 struct SimFile {
     disk: SimDisk,
     content: usize,
-    is_segment: bool,
+    kind: &'static str,
     holds_lock: bool,
 }
 
@@ -122,17 +146,17 @@ impl Drop for SimFile {
 
 impl SimDisk {
     fn file(&self, path: &str, content: usize, holds_lock: bool) -> Box<dyn StorageFile> {
-        Box::new(SimFile { disk: self.clone(), content, is_segment: path.starts_with("seg/"), holds_lock })
+        Box::new(SimFile { disk: self.clone(), content, kind: kind(path), holds_lock })
     }
 }
 
 impl Storage for SimDisk {
-    fn create_dir(&self, _path: &str) -> io::Result<()> {
-        self.operate(|_| Ok(()))
+    fn create_dir(&self, path: &str) -> io::Result<()> {
+        self.operate(("create_dir", kind(path)), |_| Ok(()))
     }
 
     fn list(&self, path: &str) -> io::Result<Vec<String>> {
-        self.operate(|state| {
+        self.operate(("list", kind(path)), |state| {
             let prefix = format!("{path}/");
             let names = state.cached_names.keys().filter_map(|name| name.strip_prefix(&prefix));
             Ok(names.filter(|name| !name.contains('/')).map(str::to_owned).collect())
@@ -140,13 +164,14 @@ impl Storage for SimDisk {
     }
 
     fn open(&self, path: &str, _write: bool) -> io::Result<Box<dyn StorageFile>> {
-        let content =
-            self.operate(|state| state.cached_names.get(path).copied().ok_or(io::ErrorKind::NotFound.into()))?;
+        let content = self.operate(("open", kind(path)), |state| {
+            state.cached_names.get(path).copied().ok_or(io::ErrorKind::NotFound.into())
+        })?;
         Ok(self.file(path, content, false))
     }
 
     fn create(&self, path: &str) -> io::Result<Box<dyn StorageFile>> {
-        let content = self.operate(|state| {
+        let content = self.operate(("create", kind(path)), |state| {
             state.contents.push(Content::default());
             let content = state.contents.len() - 1;
             state.cached_names.insert(path.to_owned(), content);
@@ -156,7 +181,7 @@ impl Storage for SimDisk {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.operate(|state| {
+        self.operate(("rename", kind(to)), |state| {
             let content = state.cached_names.remove(from).ok_or(io::ErrorKind::NotFound)?;
             state.cached_names.insert(to.to_owned(), content);
             Ok(())
@@ -164,14 +189,14 @@ impl Storage for SimDisk {
     }
 
     fn remove(&self, path: &str) -> io::Result<()> {
-        self.operate(|state| {
+        self.operate(("remove", kind(path)), |state| {
             state.cached_names.remove(path);
             Ok(())
         })
     }
 
     fn sync_dir(&self, path: &str) -> io::Result<()> {
-        self.operate(|state| {
+        self.operate(("sync_dir", kind(path)), |state| {
             state.durable_names.retain(|name, _| parent(name) != path);
             let names = state.cached_names.iter().filter(|(name, _)| parent(name) == path);
             state.durable_names.extend(names.map(|(name, content)| (name.clone(), *content)));
@@ -180,8 +205,9 @@ impl Storage for SimDisk {
     }
 
     fn lock(&self, path: &str) -> io::Result<Option<Box<dyn StorageFile>>> {
-        let content =
-            self.operate(|state| state.cached_names.get(path).copied().ok_or(io::ErrorKind::NotFound.into()))?;
+        let content = self.operate(("lock", kind(path)), |state| {
+            state.cached_names.get(path).copied().ok_or(io::ErrorKind::NotFound.into())
+        })?;
         let was_locked = self.locked.swap(true, Ordering::SeqCst);
         Ok((!was_locked).then(|| self.file(path, content, true)))
     }
@@ -193,7 +219,7 @@ impl Storage for SimDisk {
 
 impl StorageFile for SimFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.disk.operate(|state| {
+        self.disk.operate(("read_at", self.kind), |state| {
             let from = usize::try_from(offset).unwrap();
             let bytes = state.contents[self.content].cached.get(from..).unwrap_or_default();
             let read = bytes.len().min(buffer.len());
@@ -204,8 +230,8 @@ impl StorageFile for SimFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut is_broken = false;
-        self.disk.operate(|state| {
-            is_broken = self.is_segment && std::mem::take(&mut state.is_write_broken);
+        self.disk.operate(("write_at", self.kind), |state| {
+            is_broken = self.kind == "seg" && std::mem::take(&mut state.is_write_broken);
             let bytes = if is_broken { &bytes[..bytes.len() / 2] } else { bytes };
             let content = &mut state.contents[self.content];
             let from = usize::try_from(offset).unwrap();
@@ -218,8 +244,8 @@ impl StorageFile for SimFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.disk.operate(|state| {
-            let is_broken = self.is_segment && std::mem::take(&mut state.is_sync_broken);
+        self.disk.operate(("sync", self.kind), |state| {
+            let is_broken = self.kind == "seg" && std::mem::take(&mut state.is_sync_broken);
             let content = &mut state.contents[self.content];
             let dirty = std::mem::take(&mut content.dirty);
             if is_broken {
@@ -237,6 +263,6 @@ impl StorageFile for SimFile {
     }
 
     fn len(&self) -> io::Result<u64> {
-        self.disk.operate(|state| Ok(state.contents[self.content].cached.len() as u64))
+        self.disk.operate(("len", self.kind), |state| Ok(state.contents[self.content].cached.len() as u64))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::build::copy;
 use super::support::{Seeded, access, options, run};
 use crate::frame::{self, HEADER_BYTES};
 use crate::segment::FIRST_FRAME;
@@ -28,7 +29,7 @@ fn sample(dir: &Path, records: usize) {
 
 const SEGMENT: &str = "seg/00000000.wal";
 
-fn edit(dir: &Path, file: &str, change: impl FnOnce(&mut Vec<u8>)) {
+pub(super) fn edit(dir: &Path, file: &str, change: impl FnOnce(&mut Vec<u8>)) {
     let path = dir.join(file);
     let mut bytes = std::fs::read(&path).unwrap();
     change(&mut bytes);
@@ -232,18 +233,6 @@ fn other_files_are_checked_too() {
     }
     let empty = tempfile::tempdir().unwrap();
     check(empty.path(), FaultKind::NoLedger, None);
-}
-
-fn copy(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            std::fs::create_dir_all(&target).unwrap();
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 #[test]

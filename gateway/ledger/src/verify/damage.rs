@@ -1,6 +1,7 @@
 //! What a frame that does not hold means, and which record is the first that was changed.
 
-use super::{Audit, Part, Stop, stop, unreadable};
+use super::walk::{Part, Pass};
+use super::{Stop, stop, unreadable};
 use crate::chain::{Chain, ChainFault};
 use crate::frame::{self, FrameFault, FrameHeader};
 use crate::hash::Hash;
@@ -8,11 +9,11 @@ use crate::report::FaultKind;
 use crate::tail;
 use crate::tiles::{self, TILE_WIDTH, TileId};
 
-impl Audit<'_> {
+impl Pass<'_> {
     /// Decides what the end of the valid frames means. True if the frame has become valid meanwhile.
     pub(super) fn settle_end(&mut self, part: &Part<'_>, offset: u64, fault: FrameFault) -> Result<bool, Stop> {
-        let later = tail::later_frame(part.file, offset, self.chain.batch_no).map_err(unreadable(part.path))?;
-        let is_covered = self.signed.is_some_and(|head| head.size > self.size());
+        let later = tail::later_frame(part.file, offset, self.at.batch_no).map_err(unreadable(part.path))?;
+        let is_covered = self.walk.signed.is_some_and(|head| head.size > self.size());
         if later.is_some() || is_covered && fault != FrameFault::Blank {
             // A living gateway may have finished the batch between the two looks.
             let mut bytes = Vec::new();
@@ -27,7 +28,7 @@ impl Audit<'_> {
         }
         let residue = tail::last_nonzero(part.file, offset).map_err(unreadable(part.path))?;
         match residue {
-            Some(_) if part.is_last && self.report.is_live => Ok(false),
+            Some(_) if part.is_last && self.walk.is_live => Ok(false),
             Some(at) if fault == FrameFault::Blank => Err(self.at(FaultKind::Residue, part.path, at)),
             Some(_) => Err(self.at(FaultKind::UnfinishedBatch, part.path, offset)),
             None => Ok(false),
@@ -87,9 +88,9 @@ impl Audit<'_> {
     /// Leaf hashes of a full tile, or of the checkpoint's partial one; empty if neither is there.
     fn leaf_tile(&self, number: u64) -> Vec<Hash> {
         let id = TileId { level: 0, number };
-        let width = self.signed.filter(|head| head.size / TILE_WIDTH as u64 == number);
+        let width = self.walk.signed.filter(|head| head.size / TILE_WIDTH as u64 == number);
         let width = width.and_then(|head| usize::try_from(head.size % TILE_WIDTH as u64).ok());
-        let partial = || width.and_then(|width| tiles::read_partial(self.disk, id, width).ok().flatten());
-        tiles::read(self.disk, id).ok().flatten().or_else(partial).unwrap_or_default()
+        let partial = || width.and_then(|width| tiles::read_partial(self.walk.disk, id, width).ok().flatten());
+        tiles::read(self.walk.disk, id).ok().flatten().or_else(partial).unwrap_or_default()
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn run(command: Command) -> Outcome {
         Command::Serve(given) => serve::run(&given),
         Command::Check(given) => check::run(&given),
         Command::Catalog(given) => catalog::run(given),
-        Command::Ledger(given) => ledger::run(given),
+        Command::Ledger(given) => ledger::run(*given),
         Command::Certs(given) => certs::run(given),
         Command::Subjects(given) => subjects::run(given),
         Command::Witness(given) => witness::run(given),

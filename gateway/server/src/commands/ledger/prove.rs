@@ -1,0 +1,98 @@
+//! `sluice ledger prove` and `verify-proof`.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::Serialize;
+use serde_json::Value;
+use sluice_ledger::{Proof, ReadError, Record};
+
+use super::{open, remark, text_of, verifier_key};
+use crate::cli::{LedgerProve, LedgerVerifyProof};
+use crate::failure::Outcome;
+use crate::output;
+
+/// A gateway signs about each second: a record that was just written is waited for.
+const LOOKS: u32 = 40;
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Exit code of a proof that does not hold.
+const NOT_PROVEN: u8 = 10;
+
+/// Writes a proof.
+pub(super) fn run(given: &LedgerProve) -> anyhow::Result<()> {
+    let key = given.key.as_deref().map(verifier_key).transpose()?;
+    let mut looks = 0;
+    let proof = loop {
+        match open(&given.dir)?.proof(given.index, key.as_ref()) {
+            Err(ReadError::NotCovered(_)) if looks < LOOKS => std::thread::park_timeout(LOOK_EVERY),
+            proof => break proof?,
+        }
+        looks += 1;
+    };
+    let text = proof.to_text();
+    match &given.out {
+        Some(file) => std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?,
+        None => std::io::stdout().lock().write_all(text.as_bytes())?,
+    }
+    if key.is_none() {
+        remark("unpinned: the checkpoint was checked with the ledger's own key; give --key to prove who signed");
+    }
+    if proof.leaf.is_none() {
+        remark("the record was deleted by order: the proof holds no record, the receipt's leaf hash has to be given");
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Proven {
+    valid: bool,
+    origin: String,
+    index: u64,
+    leaf: String,
+    size: u64,
+    #[serde(skip_serializing_if = "Value::is_null")]
+    record: Value,
+}
+
+#[derive(Serialize)]
+struct NotProven {
+    valid: bool,
+    message: String,
+}
+
+/// Checks a proof.
+pub(super) fn check(given: &LedgerVerifyProof) -> Outcome {
+    let key = verifier_key(&given.key)?;
+    let leaf = given.leaf.as_deref().map(|leaf| {
+        let hash = BASE64_STANDARD.decode(leaf).ok().and_then(|hash| hash.try_into().ok());
+        hash.ok_or_else(|| anyhow!("--leaf is no leaf hash as in Exchange-Receipt"))
+    });
+    let (leaf, text) = (leaf.transpose()?, text_of(&given.proof)?);
+    let checked = Proof::parse(&text).and_then(|proof| proof.verify(&key, leaf.as_ref()).map(|proven| (proof, proven)));
+    let (proof, proven) = match checked {
+        Ok(checked) => checked,
+        Err(error) => {
+            let refused = NotProven { valid: false, message: error.to_string() };
+            output::put(given.json, &refused, || format!("{} proves NOTHING: {error}", given.proof.display()))?;
+            return Ok(ExitCode::from(NOT_PROVEN));
+        }
+    };
+    let record = proof.cbor().and_then(|cbor| Record::decode(cbor).ok()).map_or(Value::Null, |record| record.to_json());
+    let answer = Proven {
+        valid: true,
+        origin: proven.origin,
+        index: proof.index,
+        leaf: BASE64_STANDARD.encode(proven.leaf_hash),
+        size: proven.head.size,
+        record,
+    };
+    output::put(given.json, &answer, || {
+        let Proven { origin, index, leaf, size, record, .. } = &answer;
+        format!("record {index} of {origin} holds, under a checkpoint over {size} records; leaf {leaf}\n{record:#}")
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
