@@ -1,18 +1,30 @@
-//! CPU time per appended record on this machine: one worker, batches of concurrent records, all threads counted.
-//! `cargo run --release -p sluice-ledger --example append_cost -- DIR [RECORDS]`
+//! What the ledger costs on this machine, as one table: requests of two records each are appended by one worker, many
+//! at once, and then verified. Beside it what the disk gives.
+//! `cargo run --profile bench -p sluice-ledger --example append_cost -- DIR [REQUESTS]`; DIR must not hold a ledger.
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::net::Ipv4Addr;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
+use std::time::Duration;
 
-use sluice_ledger::record::{Access, Decision, Head, Method, SubjectTags};
-use sluice_ledger::{Ledger, Options, Pending, RequestKey};
+use sluice_ledger::{Appender, Ledger, Options, Pending, Verification};
 
+#[path = "sample/mod.rs"]
+mod sample;
+
+type Failure = Box<dyn Error>;
+
+/// Requests in flight.
 const CONCURRENT: usize = 64;
+const SEGMENT_BYTES: u64 = 64 << 20;
+/// Syncs of 4 KiB into written space.
+const PROBES: usize = 1_000;
 
 struct Unpark(Thread);
 
@@ -22,30 +34,75 @@ impl Wake for Unpark {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
-    let dir = arguments.next().ok_or("append_cost DIR [RECORDS]")?;
-    let records: usize = arguments.next().map_or(Ok(200_000), |count| count.parse())?;
-    let (ledger, _) = Ledger::open(&Options::new(dir, "bench.example/ledger"))?;
+    let dir = arguments.next().ok_or("append_cost DIR [REQUESTS]")?;
+    let requests: usize = arguments.next().map_or(Ok(1_000_000), |count| count.parse())?;
+    let dir = Path::new(&dir);
+    if dir.join("origin").exists() {
+        return Err("DIR holds a ledger already".into());
+    }
+    std::fs::create_dir_all(dir)?;
+    let (half, most) = disk(dir)?;
+    println!("| disk, fdatasync of 4 KiB | p50 {} µs, p99 {} µs |\n|---|---|", half.as_micros(), most.as_micros());
+    append(dir, requests)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    for threads in [1, cores] {
+        verify(dir, threads)?;
+    }
+    Ok(())
+}
+
+/// Appends requests and prints what they cost.
+fn append(dir: &Path, requests: usize) -> Result<(), Failure> {
+    let mut options = Options::new(dir, "bench.example/ledger");
+    options.segment_bytes = SEGMENT_BYTES;
+    let (ledger, _) = Ledger::open(&options)?;
     let appender = ledger.appender(0).ok_or("the worker is taken")?;
+    let (before, metrics, began) = (cpu_ns()?, ledger.metrics(), sample::now());
+    serve(&appender, requests)?;
+    let (took, after) = (began.elapsed(), cpu_ns()?);
+    let (records, batches) = (ledger.metrics().records - metrics.records, ledger.metrics().batches - metrics.batches);
+    let bytes = ledger.metrics().bytes - metrics.bytes;
+    println!("| durable records per second | {} |", u128::from(records) * 1_000 / took.as_millis().max(1));
+    println!(
+        "| records per commit, bytes per request | {}, {} |",
+        records / batches.max(1),
+        bytes * 2 / records.max(1)
+    );
+    let mut sum = 0;
+    for (thread, spent) in &after {
+        let since = spent - before.get(thread).unwrap_or(&0);
+        sum += since;
+        println!("| CPU per request, thread {thread} | {} ns |", since / requests as u64);
+    }
+    println!("| CPU per request, all threads | {} ns |", sum / requests as u64);
+    ledger.stop()?;
+    Ok(())
+}
+
+fn serve(appender: &Appender, requests: usize) -> Result<(), Failure> {
     let mut drive = pin!(appender.drive());
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);
-    let before = (cpu_ns()?, ledger.metrics());
     let mut pending: Vec<Pending> = Vec::with_capacity(CONCURRENT);
-    let mut done = 0;
-    while done < records {
+    let (mut done, mut failed) = (0, None);
+    appender.set_callers(u32::try_from(CONCURRENT)?);
+    while done < requests {
         while pending.len() < CONCURRENT {
-            pending.push(appender.append(|key, out| access(key).encode_into(out))?);
+            pending.push(appender.append(|key, out| sample::access(key).encode_into(out))?);
         }
         let _running = drive.as_mut().poll(&mut context);
         let waiting = pending.len();
-        let mut failed = None;
-        pending.retain_mut(|record| match Pin::new(record).poll(&mut context) {
-            Poll::Pending => true,
-            Poll::Ready(result) => {
-                failed = result.err().or(failed);
-                false
+        pending.retain_mut(|record| {
+            let ref_ctr = record.key().ctr;
+            match Pin::new(record).poll(&mut context) {
+                Poll::Pending => true,
+                Poll::Ready(result) => {
+                    let outcome = appender.append_trailing(|key, out| sample::outcome(key, ref_ctr).encode_into(out));
+                    failed = result.err().or(outcome.map(drop).err()).or(failed);
+                    false
+                }
             }
         });
         if let Some(closed) = failed {
@@ -56,24 +113,47 @@ fn main() -> Result<(), Box<dyn Error>> {
             std::thread::park();
         }
     }
-    let (after, metrics) = (cpu_ns()?, ledger.metrics());
-    println!(
-        "{done} records in {} batches, {} B per record, fdatasync mean {} µs; ns CPU per record:",
-        metrics.batches - before.1.batches,
-        metrics.bytes / metrics.records.max(1),
-        metrics.fsync_sum_us / metrics.batches.max(1)
-    );
-    for (thread, spent) in &after {
-        let since = spent - before.0.get(thread).unwrap_or(&0);
-        println!("  {thread:<16} {}", since / done as u64);
-    }
-    drop(pending);
-    ledger.stop()?;
     Ok(())
 }
 
+fn verify(dir: &Path, threads: usize) -> Result<(), Failure> {
+    let verification = Verification { threads, ..Verification::default() };
+    let (began, cpu) = (sample::now(), sample::cpu()?);
+    let report = verification.run(dir, |_| {});
+    let (took, spent) = (began.elapsed(), sample::cpu()?.saturating_sub(cpu));
+    if let Some(fault) = report.fault {
+        return Err(fault.to_string().into());
+    }
+    let per_s = |time: Duration| u128::from(report.head.size) * 1_000 / time.as_millis().max(1);
+    let (rate, per_core) = (per_s(took), per_s(spent));
+    println!("| verified per second, {threads} threads | {rate}, {per_core} per second of CPU |");
+    Ok(())
+}
+
+/// Median and 99th percentile of a sync.
+fn disk(dir: &Path) -> Result<(Duration, Duration), Failure> {
+    let path = dir.join("probe");
+    let file = File::create(&path)?;
+    let block = vec![1; 4_096];
+    for at in 0..PROBES as u64 {
+        file.write_all_at(&block, at * 4_096)?;
+    }
+    file.sync_all()?;
+    let mut times = Vec::with_capacity(PROBES);
+    for at in 0..PROBES as u64 {
+        let began = sample::now();
+        file.write_all_at(&block, at * 4_096)?;
+        file.sync_data()?;
+        times.push(began.elapsed());
+    }
+    times.sort_unstable();
+    std::fs::remove_file(path)?;
+    let at = |percent: usize| times.get(PROBES * percent / 100).copied().unwrap_or_default();
+    Ok((at(50), at(99)))
+}
+
 /// CPU nanoseconds of each living thread of this process, by name.
-fn cpu_ns() -> Result<BTreeMap<String, u64>, Box<dyn Error>> {
+fn cpu_ns() -> Result<BTreeMap<String, u64>, Failure> {
     let mut times = BTreeMap::new();
     for thread in std::fs::read_dir("/proc/self/task")? {
         let path = thread?.path();
@@ -83,45 +163,4 @@ fn cpu_ns() -> Result<BTreeMap<String, u64>, Box<dyn Error>> {
         times.insert(name.trim_end().to_owned(), spent);
     }
     Ok(times)
-}
-
-fn access(key: RequestKey) -> Access<'static> {
-    Access {
-        head: Head { wall_us: 1_700_000_000_000_000, mono_us: 5, key },
-        consumer_party: "rs",
-        consumer_system: "rs.main",
-        handler: "H-0007",
-        client_cert_fp: Some([7; 16]),
-        src_ip: Ipv4Addr::LOCALHOST.into(),
-        src_port: 40_000,
-        listener: "data",
-        provider_party: "ga",
-        resource: "101001001/000001",
-        resource_version: "3",
-        operation: "",
-        method: Method::Post,
-        path_template: "/v1/resources/{code}/query",
-        resource_id_tag: None,
-        level: 3,
-        categories: 1,
-        subjects: SubjectTags::none(),
-        purpose: "social_assistance",
-        legal_basis: "",
-        matter_tag: Some([9; 16]),
-        grant: "G-0001",
-        policy_revision: "12",
-        snapshot_revision: "s-77",
-        decision: Decision::Permit,
-        code: "",
-        request_digest: None,
-        disclosed: &[0b1011],
-        masked: &[0b0010],
-        risk_flags: 0,
-        request_id: [1; 16],
-        mode: "query",
-        share_type: "conditional",
-        flags: 0,
-        units: 1,
-        trace_id: None,
-    }
 }

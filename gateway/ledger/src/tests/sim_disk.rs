@@ -122,7 +122,7 @@ fn parent(path: &str) -> &str {
 /// What a path is for.
 fn kind(path: &str) -> &'static str {
     // A spare in the making is not what the tests of a failing segment mean.
-    if path.starts_with("seg") && path.ends_with(".tmp") {
+    if path.starts_with("seg") && path.contains(".tmp") {
         return "spare";
     }
     let kinds = ["seg", "keys", "tile", "quarantine", "checkpoint", "origin", "LOCK", "inbox", "index", "ckpt"];
