@@ -72,7 +72,7 @@ pub use proof_file::{Proof, ProofError, Proven};
 pub use receipt::{Receipt, ReceiptError, verify_receipt};
 pub use record::{Record, RecordError, RequestKey};
 pub use recovery::OpenError;
-pub use report::{Fault, FaultKind, Progress, Pruned, Report};
+pub use report::{Fault, FaultKind, Progress, Pruned, Report, Witnessed as WitnessedHead};
 pub use retain::{Border, RetainError, Retained, plan_retention, retain};
 pub use room::Room;
 pub use state::{Closed, FSYNC_BOUNDS_US, Metrics, State};

@@ -50,8 +50,10 @@ pub enum FaultKind {
     Rollback = 33,
     /// The checkpoint states another root for its size.
     Fork = 34,
-    /// The ledger's own public key is missing or malformed.
+    /// A public key is missing or malformed, or the list of keys is not the root's.
     Key = 35,
+    /// No checkpoint is cosigned by enough of the pinned witnesses, or the newest such one is too old.
+    Unwitnessed = 36,
     /// A tile does not agree with the records.
     Tile = 40,
     /// A RETENTION record's order does not hold: its root, or its approvals.
@@ -89,7 +91,10 @@ impl FaultKind {
             Self::CheckpointSignature => "the checkpoint is not signed by the key",
             Self::Rollback => "the checkpoint covers more records than the log holds",
             Self::Fork => "the records do not give the root of the checkpoint",
-            Self::Key => "the public key of the ledger is missing or malformed",
+            Self::Key => {
+                "the public key of the ledger is missing or malformed, or its list of keys is not signed by the root"
+            }
+            Self::Unwitnessed => "these records are under no checkpoint that enough of the pinned witnesses cosigned",
             Self::Tile => "the tile does not agree with the records",
             Self::Retention => {
                 "the order of retention does not hold: wrong root, or not approved by two of the approvers"
@@ -145,6 +150,8 @@ pub struct Report {
     pub tiles_missing: u64,
     /// Records that were deleted by order, from the first on.
     pub pruned: Option<Pruned>,
+    /// What the pinned witnesses cosigned.
+    pub witnessed: Option<Witnessed>,
     /// First fault.
     pub fault: Option<Fault>,
 }
@@ -167,6 +174,17 @@ pub struct Pruned {
     pub basis: String,
     /// Pinned approvers who signed it; empty if none were pinned.
     pub approved_by: Vec<String>,
+}
+
+/// The newest checkpoint that enough of the pinned witnesses cosigned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witnessed {
+    /// Records under it.
+    pub size: u64,
+    /// Names of the witnesses.
+    pub by: Vec<String>,
+    /// When the first of them did, seconds since 1970.
+    pub at_s: u64,
 }
 
 /// How far a verification is.

@@ -89,7 +89,7 @@ fn a_search_for_a_person_is_recorded_and_finds_the_last_of_a_batch() {
             "--reason",
             reason,
         ]);
-        command.arg("--dir").arg(site.ledger()).arg("--key-file").arg(site.file("subjects.key"));
+        command.arg("--dir").arg(site.ledger()).arg("--key-file").arg(site.file("keys/subjects.key"));
         command.stdin(Stdio::from(fs::File::open(&input).unwrap()));
         let ended = run(&mut command);
         fs::remove_file(input).unwrap();

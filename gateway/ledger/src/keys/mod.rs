@@ -5,5 +5,5 @@ mod manifest;
 mod rotation;
 
 pub use manifest::{ListedKey, Manifest};
-pub(crate) use manifest::{check_current, key_of_checkpoint};
+pub(crate) use manifest::{check_current, key_of_checkpoint, load};
 pub use rotation::{KeyError, introduce, revoke, rotate};

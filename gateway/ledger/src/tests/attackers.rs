@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::build::{copy, grow, grow_with};
 use super::tamper::edit;
-use crate::{FaultKind, Report, Verification, read, verify};
+use crate::{FaultKind, Quorum, Report, Verification, WitnessSigner, read, verify};
 
 /// What an outsider kept of the honest log.
 struct Outside {
@@ -75,6 +75,47 @@ fn what_the_log_key_alone_can_forge_is_contradicted_by_a_kept_checkpoint() {
     let report = outside.audit(older.path());
     assert_eq!(report.fault.map(|fault| fault.kind), Some(FaultKind::Rollback), "an older copy of the whole folder");
     assert_eq!(verify(older.path(), None, |_| {}).fault, None, "which shows nothing by itself");
+}
+
+/// The ledger's checkpoint, cosigned at a time, in its place.
+fn witness(dir: &Path, witness: &WitnessSigner, time_s: u64) {
+    let note = std::fs::read_to_string(dir.join("checkpoint")).unwrap();
+    let (text, _) = note.split_once("\n\n").unwrap();
+    let line = witness.cosign(&format!("{text}\n"), time_s);
+    std::fs::write(dir.join("witnessed"), format!("{note}{line}")).unwrap();
+}
+
+#[test]
+fn the_log_key_does_not_replace_the_witnesses() {
+    let honest = tempfile::tempdir().unwrap();
+    let now_s = crate::clock::wall_us() / 1_000_000;
+    let signers: Vec<WitnessSigner> =
+        ["w1.example", "w2.example"].iter().map(|name| WitnessSigner::generate(name).unwrap().0).collect();
+    let quorum = |needed| {
+        let witnesses = Some(Quorum { keys: signers.iter().map(|signer| signer.key().clone()).collect(), needed });
+        Verification { witnesses, ..Verification::default() }
+    };
+    let found = |dir: &Path, needed| quorum(needed).run(dir, |_| {}).fault.map(|fault| (fault.kind, fault.index));
+    grow(honest.path(), 400);
+    assert_eq!(found(honest.path(), 1), Some((FaultKind::Unwitnessed, Some(0))));
+    witness(honest.path(), &signers[0], now_s);
+    assert_eq!(found(honest.path(), 1), None);
+    assert_eq!(quorum(1).run(honest.path(), |_| {}).witnessed.unwrap().by, ["w1.example"]);
+    assert_eq!(found(honest.path(), 2), Some((FaultKind::Unwitnessed, Some(0))), "one of two");
+    grow(honest.path(), 10);
+    assert_eq!(found(honest.path(), 1), None, "the last moments may be without one");
+
+    let forged = tempfile::tempdir().unwrap();
+    rewrite(honest.path(), forged.path(), 600);
+    assert_eq!(found(forged.path(), 1), Some((FaultKind::Unwitnessed, Some(0))), "no cosignature is shown");
+    std::fs::copy(honest.path().join("witnessed"), forged.path().join("witnessed")).unwrap();
+    assert_eq!(found(forged.path(), 1), Some((FaultKind::Fork, None)), "that of the honest log is shown");
+
+    let continued = tempfile::tempdir().unwrap();
+    copy(honest.path(), continued.path());
+    witness(continued.path(), &signers[0], now_s - 3_600);
+    grow(continued.path(), 50);
+    assert_eq!(found(continued.path(), 1), Some((FaultKind::Unwitnessed, Some(412))), "an old one with much behind it");
 }
 
 #[test]

@@ -27,6 +27,7 @@ use crate::storage::{DirStorage, Storage, read_small};
 use crate::tail;
 use crate::tiles;
 use crate::tree::{Frontier, TreeHead};
+use crate::witness::Quorum;
 
 use heads::Heads;
 use orders::Orders;
@@ -37,6 +38,10 @@ use walk::{RequestNos, Start, Walk, Walked};
 pub struct Verification {
     /// The log's public key; without it the directory's own is used, which proves consistency but not authorship.
     pub key: Option<VerifierKey>,
+    /// Key of the root that vouches for the log's keys; with it the list of keys in the directory decides who signs.
+    pub root: Option<VerifierKey>,
+    /// Witnesses, of whom enough must have cosigned; nobody who has only the log's key can forge that.
+    pub witnesses: Option<Quorum>,
     /// Checkpoints of this log kept elsewhere, with the name of their source: the log must contain them.
     pub kept: Vec<(String, String)>,
     /// Keys of those who may approve that records are deleted; without them approvals are not checked.
@@ -104,6 +109,8 @@ struct Audit<'a> {
     edge: Edge,
     batch_no: u64,
     prev_end: u64,
+    /// When the last record was committed.
+    last_us: u64,
     open: RequestNos,
     heads: Heads,
     orders: Orders,
@@ -118,11 +125,12 @@ impl<'a> Audit<'a> {
             segments: 0,
             frames: 0,
             checkpoint: None,
-            is_key_pinned: given.key.is_some(),
+            is_key_pinned: given.key.is_some() || given.root.is_some(),
             is_live: false,
             outcomes_unknown: 0,
             tiles_missing: 0,
             pruned: None,
+            witnessed: None,
             fault: None,
         };
         Self {
@@ -132,6 +140,7 @@ impl<'a> Audit<'a> {
             edge: Edge::default(),
             batch_no: 0,
             prev_end: 0,
+            last_us: 0,
             open: RequestNos::default(),
             heads: Heads::default(),
             orders: Orders::default(),
@@ -151,7 +160,8 @@ impl<'a> Audit<'a> {
         read?;
         self.report.checkpoint = self.heads.signed();
         let first = self.orders.first().unwrap_or(TreeHead { size: 0, root: Frontier::new().root() });
-        self.heads.check(first, self.head.size, self.report.is_live)?;
+        self.heads.check(first, self.head.size, (self.report.is_live, self.last_us))?;
+        self.report.witnessed = self.heads.witnessed();
         self.report.pruned = self.orders.check(self.given, &self.report.origin)?;
         Ok(())
     }
@@ -244,7 +254,7 @@ impl<'a> Audit<'a> {
         }
         self.open.extend(walked.open);
         (self.head, self.edge) = (walked.head, walked.edge);
-        (self.batch_no, self.prev_end) = (walked.batch_no, walked.end);
+        (self.batch_no, self.prev_end, self.last_us) = (walked.batch_no, walked.end, walked.last_us);
         self.heads.note(&walked.roots);
         self.orders.note(walked.orders);
         self.report.frames += walked.frames;

@@ -54,6 +54,8 @@ pub(super) struct Walked {
     /// Offset behind the last frame.
     pub(super) end: u64,
     pub(super) frames: u64,
+    /// When the last frame was committed.
+    pub(super) last_us: u64,
     pub(super) tiles_missing: u64,
     /// Permitted accesses without an outcome here.
     pub(super) open: RequestNos,
@@ -100,6 +102,7 @@ impl Walk<'_> {
             batch_no: header.first_batch_no,
             end: FIRST_FRAME,
             frames: 0,
+            last_us: 0,
             tiles_missing: 0,
             open: RequestNos::default(),
             closed: Vec::new(),
@@ -162,6 +165,7 @@ impl Pass<'_> {
                 return Err(fault);
             }
             self.at.frames += 1;
+            self.at.last_us = header.ts_us;
             self.at.batch_no += 1;
             self.at.end = offset + header.span();
         }

@@ -39,6 +39,15 @@ pub(crate) struct LedgerVerify {
     /// Public key that checkpoints must be signed with; without it the ledger's own is used and reported as unpinned
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+    /// Public key of the root that vouches for the ledger's keys, instead of --key
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
+    pub(crate) root_key: Option<PathBuf>,
+    /// Public key of a witness, as text or file; checkpoints must be cosigned by a quorum of those given
+    #[arg(long, value_name = "VKEY")]
+    pub(crate) witness_key: Vec<String>,
+    /// So many of the witnesses must have cosigned; all of them without it
+    #[arg(long, value_name = "N", requires = "witness_key")]
+    pub(crate) quorum: Option<usize>,
     /// A checkpoint of this log that was kept elsewhere: the ledger must contain it
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Vec<PathBuf>,
@@ -155,6 +164,12 @@ pub(crate) struct LedgerVerifyProof {
     /// Public key of the log, got from elsewhere
     #[arg(long, value_name = "FILE")]
     pub(crate) key: PathBuf,
+    /// Public key of a witness, as text or file; the checkpoint must be cosigned by a quorum of those given
+    #[arg(long, value_name = "VKEY")]
+    pub(crate) witness_key: Vec<String>,
+    /// So many of the witnesses must have cosigned; all of them without it
+    #[arg(long, value_name = "N", requires = "witness_key")]
+    pub(crate) quorum: Option<usize>,
     /// Leaf hash of the receipt: needed if the record was deleted since, else compared
     #[arg(long, value_name = "BASE64")]
     pub(crate) leaf: Option<String>,

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow, bail};
-use sluice_ledger::{Offline, Progress, VerifierKey};
+use sluice_ledger::{Offline, Progress, Quorum, VerifierKey, WitnessKey};
 
 use crate::cli::Ledger;
 use crate::clock;
@@ -53,6 +53,23 @@ fn verifier_key(file: &Path) -> anyhow::Result<VerifierKey> {
     VerifierKey::parse(text_of(file)?.trim()).map_err(|error| {
         anyhow!("{} is no public key such as keys/checkpoint.vkey of a ledger: {error}", file.display())
     })
+}
+
+/// The witnesses that count, given as key texts or files, and how many of them.
+fn quorum(keys: &[String], needed: Option<usize>) -> anyhow::Result<Option<Quorum>> {
+    if keys.is_empty() {
+        return Ok(None);
+    }
+    let key = |given: &String| {
+        let text = if given.contains('+') { given.clone() } else { text_of(Path::new(given))? };
+        WitnessKey::parse(text.trim()).map_err(|error| anyhow!("{given} is no public key of a witness: {error}"))
+    };
+    let keys = keys.iter().map(key).collect::<anyhow::Result<Vec<_>>>()?;
+    let needed = needed.unwrap_or(keys.len());
+    if needed == 0 || needed > keys.len() {
+        bail!("--quorum must be between 1 and the number of witnesses given");
+    }
+    Ok(Some(Quorum { keys, needed }))
 }
 
 /// Writes a file that must not exist yet, readable by its owner only.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sluice_ledger::{Proof, ReadError, Record};
 
-use super::{open, remark, text_of, verifier_key};
+use super::{open, quorum, remark, text_of, verifier_key};
 use crate::cli::{LedgerProve, LedgerVerifyProof};
 use crate::failure::Outcome;
 use crate::output;
@@ -72,7 +72,14 @@ pub(super) fn check(given: &LedgerVerifyProof) -> Outcome {
         hash.ok_or_else(|| anyhow!("--leaf is no leaf hash as in Exchange-Receipt"))
     });
     let (leaf, text) = (leaf.transpose()?, text_of(&given.proof)?);
-    let checked = Proof::parse(&text).and_then(|proof| proof.verify(&key, leaf.as_ref()).map(|proven| (proof, proven)));
+    let quorum = quorum(&given.witness_key, given.quorum)?;
+    let checked = Proof::parse(&text).and_then(|proof| {
+        let proven = proof.verify(&key, leaf.as_ref())?;
+        if let Some(quorum) = &quorum {
+            quorum.check(&proof.checkpoint)?;
+        }
+        Ok((proof, proven))
+    });
     let (proof, proven) = match checked {
         Ok(checked) => checked,
         Err(error) => {

@@ -86,7 +86,8 @@ pub(super) fn print_coverage(json: bool, coverage: &Coverage, matches: usize, wi
         let until = damage.until.map_or_else(|| "the end".to_owned(), |until| until.to_string());
         format!("not covered: records {} to {until}, DAMAGED", damage.index)
     });
-    let without = without.iter().map(|epoch| format!("not covered: epoch {epoch}, its key is not there"));
+    let without =
+        without.iter().map(|epoch| format!("not covered: month {epoch} since January 1970, its key is not there"));
     for line in pruned.into_iter().chain(damaged).chain(without) {
         text.push('\n');
         text.push_str(&line);

@@ -28,7 +28,6 @@ pub(super) fn run(given: &LedgerSearchSubject) -> anyhow::Result<()> {
             bail!("{option} must be one line of 1 to 500 characters: it is recorded");
         }
     }
-    let key = tag_key(&given.key_file)?;
     let identity = identity()?;
     let kind = match given.id_type {
         IdType::CitizenId => SubjectType::CitizenId,
@@ -40,7 +39,7 @@ pub(super) fn run(given: &LedgerSearchSubject) -> anyhow::Result<()> {
         bail!("the identity must not stand in what is recorded");
     }
     let ledger = open(&given.dir)?;
-    let subjects = tags(&ledger_epochs(&ledger)?, &key, kind, &identity);
+    let (subjects, without) = tags(given, &ledger_epochs(&ledger)?, kind, &identity)?;
     // The search is in the log before anybody sees what it finds.
     let note = QueryNote {
         searcher: given.searcher.clone(),
@@ -72,7 +71,7 @@ pub(super) fn run(given: &LedgerSearchSubject) -> anyhow::Result<()> {
     for leaf in accesses.values() {
         show::put(given.json, leaf)?;
     }
-    print_coverage(given.json, &coverage, accesses.len(), &[])
+    print_coverage(given.json, &coverage, accesses.len(), &without)
 }
 
 /// The key in the form that `[subjects] key` has: 64 hexadecimal digits.
@@ -114,12 +113,35 @@ fn ledger_epochs(ledger: &sluice_ledger::Offline) -> anyhow::Result<Vec<u16>> {
     Ok((from..=to).collect())
 }
 
-fn tags(epochs: &[u16], key: &TagKey, kind: SubjectType, identity: &str) -> Vec<SubjectQuery> {
-    let query = |epoch: &u16| {
-        let (id_type, tag) = key.subject_tag(*epoch, kind, identity);
-        SubjectQuery { key_epoch: *epoch, tag: SubjectTag { id_type, tag } }
-    };
-    epochs.iter().map(query).collect()
+/// The person's tag in each epoch that has a key, and the epochs that have none: their tags cannot be searched for.
+fn tags(
+    given: &LedgerSearchSubject,
+    epochs: &[u16],
+    kind: SubjectType,
+    identity: &str,
+) -> anyhow::Result<(Vec<SubjectQuery>, Vec<u16>)> {
+    let master = given.key_file.as_deref().map(tag_key).transpose()?;
+    let (mut queries, mut without) = (Vec::new(), Vec::new());
+    for epoch in epochs {
+        let file = given.keys_dir.as_ref().map(|dir| dir.join(format!("{}.key", month(*epoch))));
+        let monthly = file.filter(|file| file.exists()).map(|file| tag_key(&file)).transpose()?;
+        match master.as_ref().or(monthly.as_ref()) {
+            Some(key) => {
+                let (id_type, tag) = key.subject_tag(*epoch, kind, identity);
+                queries.push(SubjectQuery { key_epoch: *epoch, tag: SubjectTag { id_type, tag } });
+            }
+            None => without.push(*epoch),
+        }
+    }
+    if queries.is_empty() {
+        bail!("there is no key for any month of this ledger");
+    }
+    Ok((queries, without))
+}
+
+/// A month as its key file is named.
+fn month(epoch: u16) -> String {
+    format!("{:04}-{:02}", 1970 + epoch / 12, epoch % 12 + 1)
 }
 
 fn fresh_id() -> anyhow::Result<String> {

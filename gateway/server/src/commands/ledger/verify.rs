@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use serde::Serialize;
 use sluice_ledger::{Report, Verification};
 
-use super::{Watch, text_of, verifier_key};
+use super::{Watch, quorum, text_of, verifier_key};
 use crate::cli::LedgerVerify;
 use crate::failure::Outcome;
 use crate::hex::hex;
-use crate::output;
+use crate::{clock, output};
 
 #[derive(Serialize)]
 struct Verdict<'a> {
@@ -28,9 +28,19 @@ struct Verdict<'a> {
     outcomes_unknown: u64,
     tiles_missing: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    witnessed: Option<Witnessed<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pruned: Option<Pruned<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<Fault<'a>>,
+}
+
+/// Records under the newest checkpoint that enough of the pinned witnesses cosigned.
+#[derive(Serialize)]
+struct Witnessed<'a> {
+    records: u64,
+    by: &'a [String],
+    at: String,
 }
 
 #[derive(Serialize)]
@@ -54,6 +64,8 @@ pub(super) fn run(given: &LedgerVerify) -> Outcome {
     let kept = given.checkpoint.iter().map(|file| Ok((file.display().to_string(), text_of(file)?)));
     let verification = Verification {
         key: given.key.as_deref().map(verifier_key).transpose()?,
+        root: given.root_key.as_deref().map(verifier_key).transpose()?,
+        witnesses: quorum(&given.witness_key, given.quorum)?,
         kept: kept.collect::<anyhow::Result<_>>()?,
         approvers: given.approver_key.iter().map(|file| verifier_key(file)).collect::<anyhow::Result<_>>()?,
         threads: given.threads.map_or(0, usize::from),
@@ -81,6 +93,11 @@ impl<'a> Verdict<'a> {
             live: report.is_live,
             outcomes_unknown: report.outcomes_unknown,
             tiles_missing: report.tiles_missing,
+            witnessed: report.witnessed.as_ref().map(|witnessed| Witnessed {
+                records: witnessed.size,
+                by: &witnessed.by,
+                at: clock::shanghai(i64::try_from(witnessed.at_s).unwrap_or(0)),
+            }),
             pruned: report.pruned.as_ref().map(|pruned| Pruned {
                 records: pruned.records,
                 order: pruned.order,
@@ -108,9 +125,13 @@ impl<'a> Verdict<'a> {
             "the ledger's own key, unpinned: give --key to prove who signed"
         };
         let live = if self.live { ", being written now" } else { "" };
+        let witnessed = self.witnessed.as_ref().map_or_else(
+            || "not checked: give --witness-key to prove that no history was rewritten".to_owned(),
+            |Witnessed { records, by, at }| format!("over {records} records, by {} at {at}", by.join(", ")),
+        );
         let pruned = self.pruned.as_ref().map_or_else(String::new, Pruned::text);
         format!(
-            "{dir} holds: {} records in {} segments{live}\nlog        {}\nroot       {}\ncheckpoint {signed}, checked with {key}\noutcomes unknown {}, tiles to be made again {}{pruned}",
+            "{dir} holds: {} records in {} segments{live}\nlog        {}\nroot       {}\ncheckpoint {signed}, checked with {key}\nwitnesses  {witnessed}\noutcomes unknown {}, tiles to be made again {}{pruned}",
             self.records, self.segments, self.origin, self.root, self.outcomes_unknown, self.tiles_missing
         )
     }
