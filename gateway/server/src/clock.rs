@@ -22,9 +22,9 @@ pub(crate) fn shanghai(unix_s: i64) -> String {
 
 /// Seconds since 1970 of a date, which begins in Shanghai at midnight, or of an RFC 3339 time.
 pub(crate) fn parse_shanghai(text: &str) -> Option<i64> {
-    if let Ok(date) = text.parse::<Date>() {
-        let midnight = date.to_zoned(TimeZone::fixed(Offset::constant(8))).ok()?;
-        return (text.len() == "2026-11-22".len()).then(|| midnight.timestamp().as_second());
+    if text.len() == "2026-11-22".len() {
+        let midnight = text.parse::<Date>().ok()?.to_zoned(TimeZone::fixed(Offset::constant(8))).ok()?;
+        return Some(midnight.timestamp().as_second());
     }
     text.parse::<Timestamp>().ok().map(Timestamp::as_second)
 }
