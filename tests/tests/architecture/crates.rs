@@ -13,7 +13,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("sluice-transport", &["sluice-domain"]),
     ("sluice-contract", &["sluice-domain"]),
     ("sluice-rest", &["sluice-contract", "sluice-domain", "sluice-transport"]),
-    ("sluice-config", &["sluice-contract", "sluice-domain"]),
+    ("sluice-config", &["sluice-contract", "sluice-domain", "sluice-ledger"]),
     ("sluice-exchange", &["sluice-contract", "sluice-domain", "sluice-ledger", "sluice-transport"]),
     (
         "sluice-server",
