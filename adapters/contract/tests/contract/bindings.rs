@@ -33,6 +33,7 @@ fn sound_bindings_have_no_fault() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table with one row per mistake")]
 fn mistakes_are_explained_where_they_stand() {
     for (toml, expected) in [
         (format!("{HEAD}{QUERY}").replace("000001", "000002"), "resource: "),
@@ -87,6 +88,92 @@ fn mistakes_are_explained_where_they_stand() {
             "verify.operation: a provider that compares sends no",
         ),
         (format!("{HEAD}{QUERY}[verify]\ncomparison = 'provider'\nresults = {{ XB = '/a' }}"), "verify.operation: "),
+        (format!("{HEAD}{QUERY}paging = {{ style = 'page' }}"), "query.paging: {page} must"),
+        (
+            format!("{HEAD}{QUERY}records = '/l'\npaging = {{ style = 'cursor', next = '/n' }}"),
+            "query.paging: {cursor} must",
+        ),
+        (format!("{HEAD}{QUERY}paging = {{ style = 'next_url' }}"), "query.paging.next: say where"),
+        (format!("{HEAD}{QUERY}paging = {{ style = 'link', next = '/n' }}"), "query.paging.next: only"),
+        (format!("{HEAD}{QUERY}paging = {{ style = 'link', first = 1 }}"), "query.paging.first: "),
+        (format!("{HEAD}{QUERY}paging = {{ style = 'link', size_max = 0 }}"), "query.paging.size_max: "),
+        (format!("{HEAD}{QUERY}paging = {{ style = 'link', pages_max = 1001 }}"), "query.paging.pages_max: "),
+        (format!("{HEAD}{QUERY}paging = 'link'\nsingle_record = true"), "query.paging: a single record"),
+        (format!("{HEAD}{QUERY}").replace("id =", "o = '{page}', id ="), "query.paging: {page} is sent"),
+        (format!("{HEAD}{QUERY}paging = {{ style = 'next_url', next = 'n' }}"), "query.paging.next: a JSON pointer"),
+        (format!("{HEAD}{QUERY}success = {{ pointer = '/a' }}"), "query.success: pointer and header need"),
+        (format!("{HEAD}{QUERY}success = {{ status = [200], equals = [1] }}"), "query.success: equals"),
+        (
+            format!("{HEAD}{QUERY}success = {{ pointer = '/a', header = 'X', exists = true }}"),
+            "query.success: a condition",
+        ),
+        (format!("{HEAD}{QUERY}success = {{ status = [500] }}"), "query.success.status: only a 2xx"),
+        (
+            format!("{HEAD}{QUERY}success = {{ any = [{{ pointer = 'a', exists = true }}] }}"),
+            "query.success.any.0.pointer: ",
+        ),
+        (
+            format!("{HEAD}{QUERY}errors = [{{ when = {{ header = 'X Y', exists = true }}, means = 'busy' }}]"),
+            "query.errors.0.when.header: ",
+        ),
+        (
+            format!(
+                "{HEAD}{QUERY}errors = [{{ when = {{ status = [500] }}, means = 'retryable', retry_after_s = 1 }}]"
+            ),
+            "query.errors.0.retry_after_s: only",
+        ),
+        (
+            format!("{HEAD}{QUERY}formats = {{ ZZ = {{ trim = true }} }}"),
+            "query.formats.ZZ: the resource has no such item",
+        ),
+        (format!("{HEAD}{QUERY}formats = {{ JE = {{ date = '%Y' }} }}"), "query.formats.JE: "),
+        (
+            format!("{HEAD}{QUERY}formats = {{ JE = {{ number = 'text' }} }}\ncodes = {{ JE = {{ a = '1' }} }}"),
+            "query.formats.JE: the code map converts",
+        ),
+        (format!("{HEAD}{QUERY}answer_type = 'xml'"), "query.records: in XML"),
+        (format!("{HEAD}{QUERY}answer_type = 'xml'\nrecords = '/a:b/c'"), "query.records: in XML"),
+        (
+            format!("{HEAD}{QUERY}answer_type = 'xml'\nrecords = '/r/p'\nfields = {{ XM = '/@n/x' }}"),
+            "query.fields.XM: in XML",
+        ),
+        (
+            format!("{HEAD}{QUERY}charset = 'gbk'").replace("name = ", "s = '𠮷', name = "),
+            "query.query.s: the declared request encoding",
+        ),
+        (format!("{HEAD}auth = {{ kind = 'basic', user = 'u' }}\n{QUERY}"), "auth.password: "),
+        (
+            format!("{HEAD}auth = {{ kind = 'api_key', query = 'id', value = 'k' }}\n{QUERY}"),
+            "auth: the binding sets the parameter id",
+        ),
+        (
+            format!(
+                "{HEAD}auth = {{ kind = 'basic', user = 'u', password = 'p' }}\nheaders = {{ Authorization = 'x' }}\n{QUERY}"
+            ),
+            "auth: the binding sets the header authorization",
+        ),
+        (format!("{HEAD}instances = ['http://127.0.0.1:1/api']\n{QUERY}"), "base_url: the instances"),
+        (
+            format!("{HEAD}{QUERY}").replace(
+                "base_url = 'http://127.0.0.1:9000/api'",
+                "instances = ['http://127.0.0.1:1/a', 'http://127.0.0.1:2/b']",
+            ),
+            "instances.1: all instances",
+        ),
+        (
+            format!("{HEAD}{QUERY}").replace(
+                "base_url = 'http://127.0.0.1:9000/api'",
+                "instances = ['http://127.0.0.1:1', 'http://127.0.0.1:1/']",
+            ),
+            "instances.1: the instance stands",
+        ),
+        (format!("{HEAD}outlier = {{ failures = 3 }}\n{QUERY}"), "outlier: only one of several"),
+        (format!("{HEAD}outlier = {{ eject_max_percent = 100 }}\n{QUERY}"), "outlier.eject_max_percent: "),
+        (format!("{HEAD}probe = {{ path = '/a b' }}\n{QUERY}"), "probe.path: "),
+        (format!("{HEAD}probe = {{ path = '/a', interval_ms = 1 }}\n{QUERY}"), "probe.interval_ms: "),
+        (format!("{HEAD}probe = {{ path = '/a', healthy_after = 0 }}\n{QUERY}"), "probe.healthy_after: "),
+        (format!("{HEAD}probe = {{ path = '/a', status = [500] }}\n{QUERY}"), "probe.status: "),
+        (format!("{HEAD}outages = [{{ daily = '1-2' }}]\n{QUERY}"), "outages.0.daily: "),
     ] {
         let found = faults(&toml);
         assert!(found.iter().any(|fault| fault.starts_with(expected)), "{toml}\nexpected {expected}\nfound {found:#?}");
@@ -99,6 +186,11 @@ fn unknown_members_are_refused() {
         format!("{HEAD}stile = 'standard'"),
         format!("{HEAD}{QUERY}metod = 'GET'"),
         format!("{HEAD}breaker = {{ failure = 1 }}"),
+        format!("{HEAD}auth = {{ kind = 'basic', username = 'u' }}"),
+        format!("{HEAD}auth = {{ kind = 'digest' }}"),
+        format!("{HEAD}{QUERY}paging = 'pages'"),
+        format!("{HEAD}{QUERY}paging = {{ style = 'page', pages = 1 }}"),
+        format!("{HEAD}{QUERY}charset = 'latin1'"),
         format!("{HEAD}tls = {{ crt = 'x' }}"),
         format!("{HEAD}{QUERY}success = {{ pointer = '', equal = [] }}"),
         format!("{HEAD}{QUERY}").replace("GET", "DELETE"),
@@ -111,6 +203,12 @@ fn unknown_members_are_refused() {
 fn secrets_are_not_shown() {
     let spec = binding(&format!("{HEAD}headers = {{ 'X-Key' = 'geheim' }}\n{QUERY}"));
     assert!(!format!("{spec:?}").contains("geheim"));
+    let auth = format!("{HEAD}auth = {{ kind = 'basic', user = 'u', password = 'geheim' }}\n{QUERY}");
+    let compiled = binding(&auth).compile(&resource()).unwrap();
+    assert!(!format!("{:?}{:?}", binding(&auth), compiled.credentials).contains("geheim"));
+    let unresolved = binding(&format!("{HEAD}auth = {{ kind = 'basic', user = 'u', password = 'env:X' }}\n{QUERY}"));
+    assert!(unresolved.check(&resource()).is_empty());
+    assert!(unresolved.compile(&resource()).is_err());
     let unresolved = binding(&format!("{HEAD}headers = {{ 'X-Key' = 'env:X' }}\n{QUERY}"));
     assert!(unresolved.check(&resource()).is_empty());
     assert!(unresolved.compile(&resource()).is_err());

@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod bindings;
 #[cfg(test)]
+mod credentials;
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod reading;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use sluice_contract::answer::read;
-use sluice_contract::{Layout, Page};
+use sluice_contract::{BadAnswer, Layout, Page};
 
 use crate::sample::{items, operation, resource};
 
@@ -68,6 +68,73 @@ fn body() -> impl Strategy<Value = Value> {
     let list = prop_oneof![8 => prop::collection::vec(record(), 0..4).prop_map(Value::from), 1 => value()];
     (code, list, value())
         .prop_map(|(code, list, more)| json!({"a": more.clone(), "data": {"before": more, "list": list}, "code": code}))
+}
+
+/// Texts that are nearly JSON.
+fn nearly_json() -> impl Strategy<Value = String> {
+    let pieces = prop::sample::select(vec![
+        "",
+        "\"",
+        "\\\"",
+        "\\",
+        "}",
+        "]",
+        ",",
+        "{",
+        "[",
+        ":",
+        "0",
+        "-",
+        "1.",
+        "e5",
+        "true",
+        "nul",
+        " ",
+        "\n",
+        "\u{0}",
+        "\u{1f}",
+        "\\u12",
+        "\\uD83D\\uDE00",
+        "\\ud800",
+        "\\x",
+        "张",
+        "\u{7f}",
+        "abcdefg",
+        "abcdefgh",
+        "\"abcdefghijk\"",
+        "\"\":",
+        "{\"a\":",
+        "[1,",
+    ]);
+    let noise = prop::collection::vec(pieces.clone(), 0..8).prop_map(|pieces| pieces.concat());
+    let damaged = (value(), any::<prop::sample::Index>(), pieces).prop_map(|(value, at, with)| {
+        let text = serde_json::to_string(&value).unwrap();
+        let cut = (0..=at.index(text.len() + 1)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let next = text[cut..].chars().next().map_or(cut, |character| cut + character.len_utf8());
+        format!("{}{with}{}", &text[..cut], &text[next..])
+    });
+    prop_oneof![1 => noise, 3 => damaged, 1 => value().prop_map(|value| serde_json::to_string_pretty(&value).unwrap())]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_024))]
+
+    /// What is skipped, and what is kept whole, is JSON exactly where serde_json says so.
+    #[test]
+    fn json_is_judged_as_by_another_parser(text in nearly_json()) {
+        let layout = Layout::of_records(&operation("method = 'GET'\npath = '/x'"), &resource()).unwrap();
+        for (whole, wanted) in [(format!("[{{\"more\":{text},\"ID\":1}}]"), &[0][..]), (format!("[{{\"ID\":{text}}}]"), &[0])] {
+            let page = [Page::from(Bytes::from(whole.clone()))];
+            let ours = read(&page, &layout, &items(wanted), &mut |_| Ok(())).map(|_| ());
+            let theirs = serde_json::from_str::<serde::de::IgnoredAny>(&whole).is_ok();
+            match ours {
+                Ok(()) => prop_assert!(theirs, "{whole}"),
+                Err(BadAnswer::NotJson | BadAnswer::Trailing) => prop_assert!(!theirs, "{whole}"),
+                // Well-formed as far as it was read, and refused for what it says.
+                Err(_) => {}
+            }
+        }
+    }
 }
 
 proptest! {
