@@ -17,7 +17,7 @@ const BY_SUBJECT: &str = "430689001/000005";
 
 fn city() -> City {
     let mut city = City::small();
-    city.resources.push(Resource { share: "unconditional", per_day: Some(9), matter: false, ..Resource::small(OPEN) });
+    city.resources.push(Resource { share: "unconditional", matter: false, ..Resource::small(OPEN) });
     let law = Some("《样例法》第一条".to_owned());
     city.resources.push(Resource {
         share: "not_shared",
@@ -40,7 +40,8 @@ fn city() -> City {
 fn served() -> (City, Provider, Site) {
     let city = city();
     let provider = Provider::of(&city);
-    let site = Site::serve(&city, &provider.url(), &Changes::default());
+    let changes = Changes { settings: vec![("limits.per_day", 9.into())], ..Changes::default() };
+    let site = Site::serve(&city, &provider.url(), &changes);
     (city, provider, site)
 }
 
