@@ -8,6 +8,7 @@ pub mod demo;
 mod document;
 mod fault;
 mod material;
+pub mod openapi;
 mod secret;
 pub mod settings;
 mod shape;

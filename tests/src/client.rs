@@ -170,7 +170,8 @@ impl Call {
         self
     }
 
-    fn wire(&self, host: &str, token: Option<&str>) -> Vec<u8> {
+    /// The bytes of the request for a host.
+    pub fn wire(&self, host: &str, token: Option<&str>) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         let mut line = |name: &str, value: &str| head.extend([name, ": ", value, "\r\n"]);
         let has = |wanted: &str| self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
@@ -181,7 +182,8 @@ impl Call {
             line("Authorization", &format!("Bearer {token}"));
         }
         self.headers.iter().for_each(|(name, value)| line(name, value));
-        if !self.body.is_empty() || self.method == "POST" {
+        let frames_itself = has("Content-Length") || has("Transfer-Encoding");
+        if (!self.body.is_empty() || self.method == "POST") && !frames_itself {
             line("Content-Length", &self.body.len().to_string());
         }
         head.push_str("\r\n");
@@ -337,6 +339,26 @@ impl Connection {
             self.fill()?;
         }
         Ok(self.unread.drain(..count).collect())
+    }
+
+    /// Sends a call without waiting for its answer; `Content-Length` is what the call says, if it says so.
+    ///
+    /// # Errors
+    /// The connection is closed.
+    pub fn begin(&mut self, call: &Call) -> io::Result<()> {
+        let wire = call.wire(&self.host, self.token.as_deref());
+        self.write(&wire)
+    }
+
+    /// Bytes of an answer as they come, without its framing being looked at.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub fn some(&mut self) -> io::Result<Vec<u8>> {
+        if self.unread.is_empty() {
+            self.fill()?;
+        }
+        Ok(std::mem::take(&mut self.unread))
     }
 
     /// Reads one answer.

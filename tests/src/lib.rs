@@ -22,6 +22,7 @@ pub mod http2;
 pub mod identifiers;
 pub mod ledger;
 pub mod load;
+pub mod passing;
 pub mod process;
 pub mod provider;
 pub mod rights;

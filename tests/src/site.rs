@@ -25,6 +25,8 @@ pub struct Changes {
     pub settings: Vec<(&'static str, Value)>,
     /// Members of every binding.
     pub binding: Vec<(&'static str, Value)>,
+    /// Changes of the catalogue file.
+    pub catalogue: Option<fn(&mut Table)>,
 }
 
 /// A running `sluice serve`.
@@ -57,14 +59,24 @@ impl Site {
             Value::Table(binding)
         });
         let bindings = Table::from_iter([("rest".to_owned(), Value::Array(rest.collect()))]);
-        Self::dock(city, &bindings.to_string(), &changes.settings)
+        Self::dock_with(city, &bindings.to_string(), changes)
     }
 
     /// Serves a city whose bindings are these.
     pub fn dock(city: &City, bindings: &str, settings: &[(&'static str, Value)]) -> Self {
+        Self::dock_with(city, bindings, &Changes { settings: settings.to_vec(), ..Changes::default() })
+    }
+
+    fn dock_with(city: &City, bindings: &str, changes: &Changes) -> Self {
         let (exchange, folder) = Demo::of(city).into_files();
         fs::write(exchange.file("bindings.toml"), bindings).expect("the bindings can be written");
-        change(&exchange, settings);
+        if let Some(change) = changes.catalogue {
+            let path = exchange.file("catalogue.toml");
+            let mut table: Table = fs::read_to_string(&path).expect("catalogue.toml").parse().expect("TOML");
+            change(&mut table);
+            fs::write(&path, table.to_string()).expect("the catalogue can be written");
+        }
+        change(&exchange, &changes.settings);
         let mut process = spawn(&exchange, &folder, &[]);
         if let Err(printed) = ready(&exchange, &mut process) {
             panic!("serve does not start:\n{printed}");

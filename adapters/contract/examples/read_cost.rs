@@ -90,5 +90,6 @@ fn resource(items: Vec<Item>) -> Result<Resource, sluice_domain::ids::IdError> {
         gate: sluice_domain::Gate::Local,
         note: None,
         as_of: None,
+        operations: Vec::new(),
     })
 }

@@ -9,7 +9,8 @@ use sluice_domain::compare::Verdict;
 use sluice_domain::{ItemSet, Permit, Resource, ResourceCode};
 
 use crate::answer::Page;
-use crate::fault::ProviderFault;
+use crate::fault::{BadAnswer, ProviderFault};
+use crate::forward::{Forward, Forwarded};
 use crate::layout::Layout;
 use crate::standing::{Standing, Upkeep};
 
@@ -46,6 +47,13 @@ pub trait Adapter {
     /// Lets the provider compare. Only for [`Comparison::ByProvider`]; other bindings answer
     /// `BadAnswer(NotAskable)`.
     fn compare<'a>(&'a self, permit: &'a Permit, ask: &'a Ask<'a>) -> Answering<'a, Compared>;
+
+    /// Forwards a call of a declared operation and answers with the head. Adapters whose providers have no
+    /// operations keep this answer: `BadAnswer(NotAskable)`.
+    fn forward<'a>(&'a self, permit: &'a Permit, forward: Forward<'a>) -> Answering<'a, Forwarded> {
+        let _ = (permit, forward);
+        Box::pin(std::future::ready(Err(BadAnswer::NotAskable.into())))
+    }
 }
 
 /// Who compares claims with stored values.

@@ -25,6 +25,9 @@ pub enum ProviderFault {
         /// Whole seconds until it serves again, at least 1.
         retry_after_s: u32,
     },
+    /// The caller's own body broke off while it was passed on; the provider is not to blame.
+    #[error("the caller's body broke off")]
+    Interrupted,
     /// As many calls as the provider allows are under way and enough are waiting, or it says so itself.
     #[error("the provider's concurrency limit is reached")]
     Busy {
@@ -114,6 +117,12 @@ pub enum BadAnswer {
     /// A record that does not satisfy the question, judged by the exchange.
     #[error("a record that was not asked for")]
     NotAskedFor,
+    /// A person is not where the operation declares one.
+    #[error("no person at a declared place")]
+    SubjectMissing,
+    /// A sealed file that is not what its digest says, or whose declared digest is missing.
+    #[error("the content does not match its digest")]
+    Digest,
     /// A date of the data that is no date or time.
     #[error("the date of the data has no valid form")]
     AsOf,

@@ -1,23 +1,25 @@
 //! Keeps the number of calls under way at what a provider allows, with a bounded queue before it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant as TokioInstant, timeout_at};
 
 /// A concurrency limit, shared by all workers.
 #[derive(Debug)]
 pub struct Gate {
-    places: Semaphore,
+    places: Arc<Semaphore>,
     waiting: AtomicU32,
     waiting_max: u32,
 }
 
-/// A place among the calls under way; given back when dropped.
+/// A place among the calls under way; given back when dropped, which may be after the gate is gone: a streamed answer
+/// holds its place to its end.
 #[derive(Debug)]
-pub struct Place<'g> {
-    _held: SemaphorePermit<'g>,
+pub struct Place {
+    _held: OwnedSemaphorePermit,
 }
 
 /// No place: enough calls wait already, or none became free in time.
@@ -29,19 +31,19 @@ impl Gate {
     /// At most `places` calls under way (at least 1) and `waiting_max` waiting.
     pub fn new(places: u32, waiting_max: u32) -> Self {
         let places = usize::try_from(places.max(1)).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
-        Self { places: Semaphore::new(places), waiting: AtomicU32::new(0), waiting_max }
+        Self { places: Arc::new(Semaphore::new(places)), waiting: AtomicU32::new(0), waiting_max }
     }
 
     /// Takes a place, in order of arrival. Cancel safe: a dropped wait leaves no trace.
     ///
     /// # Errors
     /// [`Full`] at once when enough wait already, or at `until`.
-    pub async fn enter(&self, until: Instant) -> Result<Place<'_>, Full> {
-        if let Ok(held) = self.places.try_acquire() {
+    pub async fn enter(&self, until: Instant) -> Result<Place, Full> {
+        if let Ok(held) = Arc::clone(&self.places).try_acquire_owned() {
             return Ok(Place { _held: held });
         }
         let _waiting = Waiting::begin(self)?;
-        match timeout_at(TokioInstant::from_std(until), self.places.acquire()).await {
+        match timeout_at(TokioInstant::from_std(until), Arc::clone(&self.places).acquire_owned()).await {
             Ok(Ok(held)) => Ok(Place { _held: held }),
             Ok(Err(_)) | Err(_) => Err(Full),
         }

@@ -229,6 +229,20 @@ impl Operation {
     }
 }
 
+/// Compiles the binding's own headers, for calls that no declared template builds.
+///
+/// # Errors
+/// Every fault of a header.
+pub fn shared_headers(
+    headers: &BTreeMap<String, SecretText>,
+    resource: &Resource,
+) -> Result<Vec<(HeaderName, Template)>, Vec<SpecFault>> {
+    let mut faults = Vec::new();
+    let vocabulary = Vocabulary::new(resource, |_| None);
+    let compiled = all_headers(headers, &BTreeMap::new(), &vocabulary, "", &mut faults);
+    if faults.is_empty() { Ok(compiled) } else { Err(faults) }
+}
+
 fn example(place: Place) -> &'static str {
     match place {
         Place::Path => "path = \"/person/{GMSFHM}\"",

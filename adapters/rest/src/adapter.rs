@@ -1,6 +1,7 @@
 //! One worker's end of a binding.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,7 +9,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use sluice_contract::answer::{Received, read};
 use sluice_contract::layout::{MATCH, MISMATCH};
-use sluice_contract::{Adapter, Answering, Ask, BadAnswer, Binding, Compared, Fetched, ProviderFault, Row};
+use sluice_contract::{
+    Adapter, Answering, Ask, BadAnswer, Binding, Compared, Fetched, Forward, Forwarded, ProviderFault, Row,
+};
 use sluice_domain::compare::Verdict;
 use sluice_domain::{ItemSet, Permit};
 use sluice_transport::upstream::Upstream;
@@ -16,22 +19,22 @@ use sluice_transport::upstream::Upstream;
 use crate::authority::{self, Lines, Unproven};
 use crate::binding::RestBinding;
 use crate::call::Call;
-use crate::{pages, request};
+use crate::{forward, pages, request};
 
 pub(crate) struct RestAdapter {
     pub(crate) binding: Arc<RestBinding>,
     /// One for each instance.
-    upstreams: Vec<Upstream>,
+    pub(crate) upstreams: Vec<Rc<Upstream>>,
     token_endpoint: Option<Upstream>,
     turn: Cell<usize>,
 }
 
 impl RestAdapter {
     pub(crate) fn new(binding: Arc<RestBinding>) -> Self {
-        let upstreams = binding.instances.iter().map(|instance| Upstream::new(Arc::clone(&instance.endpoint)));
+        let pool = |endpoint: &Arc<_>| Upstream::new(Arc::clone(endpoint));
         Self {
-            upstreams: upstreams.collect(),
-            token_endpoint: binding.token_endpoint.as_ref().map(|endpoint| Upstream::new(Arc::clone(endpoint))),
+            upstreams: binding.instances.iter().map(|instance| Rc::new(pool(&instance.endpoint))).collect(),
+            token_endpoint: binding.token_endpoint.as_ref().map(pool),
             turn: Cell::new(0),
             binding,
         }
@@ -103,5 +106,9 @@ impl Adapter for RestAdapter {
 
     fn compare<'a>(&'a self, permit: &'a Permit, ask: &'a Ask<'a>) -> Answering<'a, Compared> {
         Box::pin(self.compare_claims(permit, ask))
+    }
+
+    fn forward<'a>(&'a self, permit: &'a Permit, forward: Forward<'a>) -> Answering<'a, Forwarded> {
+        Box::pin(forward::forward(self, permit, forward))
     }
 }

@@ -5,20 +5,22 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::Uri;
+use http::{HeaderName, Uri};
 use sluice_contract::balance::Balance;
 use sluice_contract::breaker::Breaker;
 use sluice_contract::credentials::Credentials;
 use sluice_contract::gate::Gate;
-use sluice_contract::operation::Operation;
+use sluice_contract::operation::{Operation, shared_headers};
 use sluice_contract::outage::Outages;
 use sluice_contract::spec::{ComparisonSpec, ProbeSpec, RestSpec, SpecFault, TlsSpec};
+use sluice_contract::template::Template;
 use sluice_contract::{Adapter, Binding, Comparison, Durations, Standing, Target, Upkeep};
 use sluice_domain::{Egress, Mode, Resource, ResourceCode};
 use sluice_transport::upstream::{ClientTls, ClientTlsError, Endpoint, EndpointError, PoolLimits};
 use sluice_transport::{LATENCY_BOUNDS_US, clock};
 
 use crate::adapter::RestAdapter;
+use crate::fault::Health;
 use crate::token::Tokens;
 use crate::upkeep;
 
@@ -56,6 +58,8 @@ pub struct RestBinding {
     pub(crate) base: Uri,
     /// Its path, and that of all others, without a slash at its end.
     pub(crate) base_path: String,
+    /// The binding's own headers, for operations that are forwarded.
+    pub(crate) headers: Vec<(HeaderName, Template)>,
     query: Option<Operation>,
     verify: Option<Operation>,
     pub(crate) retries: u8,
@@ -125,6 +129,7 @@ impl RestBinding {
             began: clock::now(),
             balance: Balance::new(instances.len(), spec.outlier.unwrap_or_default()),
             instances,
+            headers: shared_headers(&spec.headers, resource).map_err(RestError::Spec)?,
             base_path: base.path().trim_end_matches('/').to_owned(),
             base,
             query: compiled.query,
@@ -161,6 +166,21 @@ impl RestBinding {
         if self.balance.failed(instance, self.now_ms()) {
             let target = self.instances.get(instance).map_or("", |instance| instance.name.as_str());
             tracing::warn!(resource = %self.resource, target, "an instance keeps failing and is left out for a while");
+        }
+    }
+
+    /// Tells circuit breaker and instances what a call says about the provider.
+    pub(crate) fn report(&self, instance: usize, health: Health) {
+        match health {
+            Health::Up => {
+                self.breaker.succeeded();
+                self.balance.succeeded(instance);
+            }
+            Health::Down => {
+                self.breaker.failed(self.now_ms());
+                self.failed(instance);
+            }
+            Health::Unknown => {}
         }
     }
 

@@ -32,7 +32,7 @@ pub(crate) struct Call<'a> {
     turn: usize,
     /// The instance that answered last: the pages of one answer come from one instance while it serves.
     instance: Option<usize>,
-    _place: Place<'a>,
+    _place: Place,
 }
 
 /// What came of one attempt.

@@ -26,6 +26,7 @@ pub(crate) fn fault(fault: UpstreamFault) -> (Health, ProviderFault) {
         UpstreamFault::Timeout { .. } => (Health::Down, ProviderFault::Timeout),
         UpstreamFault::Broken { answered: true, .. } => (Health::Down, BadAnswer::Broken.into()),
         UpstreamFault::TooLarge { .. } => (Health::Up, BadAnswer::TooLarge.into()),
+        UpstreamFault::Interrupted => (Health::Unknown, ProviderFault::Interrupted),
     }
 }
 
@@ -40,6 +41,9 @@ pub(crate) fn is_unsent(fault: UpstreamFault) -> bool {
                 | UnreachableKind::Unresolved
                 | UnreachableKind::Tls
         ),
-        UpstreamFault::Timeout { .. } | UpstreamFault::Broken { .. } | UpstreamFault::TooLarge { .. } => false,
+        UpstreamFault::Timeout { .. }
+        | UpstreamFault::Broken { .. }
+        | UpstreamFault::TooLarge { .. }
+        | UpstreamFault::Interrupted => false,
     }
 }

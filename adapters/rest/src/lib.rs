@@ -11,6 +11,7 @@ mod authority;
 mod binding;
 mod call;
 mod fault;
+mod forward;
 mod pages;
 mod request;
 mod token;

@@ -32,9 +32,7 @@ pub(crate) fn build(
     }
     headers.insert(ACCEPT, operation.accept.clone());
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    headers.insert(REQUEST_ID, value(ask.request_id)?);
-    headers.insert(DEPARTMENT, value(ask.caller)?);
-    headers.insert(RESOURCE, value(ask.resource.code.as_str())?);
+    introduce(&mut headers, ask)?;
     let mut request = Request::new(Bytes::new());
     if let Some(filled) = operation.body(ask, turn) {
         let (body, media_type) = filled.map_err(|_| BadAnswer::NotAskable)?;
@@ -48,6 +46,17 @@ pub(crate) fn build(
     *request.uri_mut() = target;
     *request.headers_mut() = headers;
     Ok(request)
+}
+
+/// The exchange's word on who asks for what.
+///
+/// # Errors
+/// `NotAskable` when a header cannot carry it.
+pub(crate) fn introduce(headers: &mut HeaderMap, ask: &Ask<'_>) -> Result<(), BadAnswer> {
+    headers.insert(REQUEST_ID, value(ask.request_id)?);
+    headers.insert(DEPARTMENT, value(ask.caller)?);
+    headers.insert(RESOURCE, value(ask.resource.code.as_str())?);
+    Ok(())
 }
 
 fn target(operation: &Operation, base_path: &str, ask: &Ask<'_>, turn: &Turn<'_>) -> Result<String, BadAnswer> {

@@ -8,6 +8,8 @@ use sluice_domain::catalogue::{Gate, ItemType, Level, Mode, ProvisionMode, Seman
 use sluice_domain::grant::{GrantState, Limits};
 use sluice_domain::party::{HandlerState, PartyState};
 
+use crate::catalogue::operations::{FilesEntry, OperationEntry};
+
 /// The tables of a catalogue file. Several files are merged; any table may stand in any file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -180,6 +182,12 @@ pub struct ResourceEntry {
     pub confirmation: Option<ConfirmationEntry>,
     /// Items in catalogue order.
     pub items: Vec<ItemEntry>,
+    /// Operations of the provider's system that the mode `call` reaches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operations: Vec<OperationEntry>,
+    /// Sealed files, reached in the mode `call` as the operation `files`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<FilesEntry>,
 }
 
 /// The usual gate is left out where entries are written.
@@ -281,6 +289,9 @@ pub struct GrantEntry {
     pub resource: String,
     /// Modes granted.
     pub modes: Vec<Mode>,
+    /// Operations that the mode `call` names; `files` for sealed files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operations: Vec<String>,
     /// Items granted.
     pub fields: Vec<String>,
     /// Highest level shown in clear without being named. Default L2.

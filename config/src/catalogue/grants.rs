@@ -1,14 +1,16 @@
 //! Grants, with their references resolved.
 
-use sluice_domain::catalogue::Level;
+use sluice_domain::catalogue::{Level, Mode};
 use sluice_domain::day::Day;
 use sluice_domain::ids::GrantId;
+use sluice_domain::operation::{FILES, OperationIx, OperationSet};
 use sluice_domain::policy::{GrantTerms, PartyIx, PurposeIx, ResourceIx};
 
 use crate::catalogue::file::{GrantEntry, ResourceEntry};
 use crate::catalogue::index;
 use crate::catalogue::places::{Findings, Names, Place, Placed};
 use crate::catalogue::resources::{check_limits, item_set, look_up_all};
+use crate::fault::meant;
 use crate::shape;
 
 /// What grants refer to.
@@ -51,6 +53,7 @@ fn terms(
         items.and_then(|items| item_set(&entry.clear_fields, items, &at.below("clear_fields"), findings));
     let purposes: Vec<PurposeIx> =
         look_up_all(catalogued.purposes, &entry.purposes, &at.below("purposes"), findings).map(PurposeIx).collect();
+    let operations = declared.map(|resource| operations_of(entry, &resource.entry, at, findings));
     check_scope(entry, declared.map(|resource| &resource.entry), at, findings);
     check_limits(entry.limits, &at.below("limits"), findings);
     let valid_from = day(&entry.valid_from, "valid_from", at, findings);
@@ -61,6 +64,7 @@ fn terms(
         party: PartyIx(party?),
         resource: ResourceIx(resource?),
         modes: entry.modes.iter().copied().collect(),
+        operations: operations?,
         fields: fields?,
         clear_level: entry.clear_level,
         clear_fields: clear_fields?,
@@ -71,6 +75,37 @@ fn terms(
         limits: entry.limits,
         l4_approved: named(&entry.second_approver) && named(&entry.impact_assessment),
     })
+}
+
+/// The operations that a grant names; each unknown one is a fault at its own place.
+fn operations_of(
+    entry: &GrantEntry,
+    resource: &ResourceEntry,
+    at: &Place,
+    findings: &mut Findings<'_, '_>,
+) -> OperationSet {
+    let files = resource.files.iter().map(|_| FILES);
+    let known: Vec<&str> = resource.operations.iter().map(|operation| operation.id.as_str()).chain(files).collect();
+    if !entry.operations.is_empty() && !entry.modes.contains(&Mode::Call) {
+        let hint = Some(String::from("add \"call\" to modes"));
+        findings.fault(&at.below("operations"), "\"operations\": they belong to the mode call", hint);
+    }
+    if entry.operations.is_empty() && entry.modes.contains(&Mode::Call) {
+        let hint = Some(format!("declared: {}", known.join(", ")));
+        findings.warning(&at.below("modes"), "\"modes\": call grants nothing without operations", hint);
+    }
+    let mut set = Vec::new();
+    for (nth, id) in entry.operations.iter().enumerate() {
+        match known.iter().position(|known| known == id).and_then(|found| u8::try_from(found).ok()) {
+            Some(found) => set.push(OperationIx(found)),
+            None => findings.fault(
+                &at.below(format_args!("operations.{nth}")),
+                format!("there is no operation \"{id}\" in resource \"{}\"", resource.code),
+                meant(id, known.iter().copied()),
+            ),
+        }
+    }
+    set.into_iter().collect()
 }
 
 /// What would make a grant useless or wider than its resource.

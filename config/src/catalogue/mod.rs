@@ -5,6 +5,7 @@ mod bindings;
 mod difference;
 mod file;
 mod grants;
+mod operations;
 mod parties;
 mod places;
 mod plan;
@@ -26,6 +27,7 @@ pub use file::{
     ResourceEntry, RowScope, SystemEntry,
 };
 
+pub use operations::{DigestEntry, FilesEntry, OperationEntry, SubjectEntry, SubjectsEntry, TimesEntry};
 pub use plan::{Rewrite, Text};
 pub use written::{Written, digest_of};
 

@@ -9,6 +9,7 @@ use sluice_domain::policy::{PartyIx, PurposeIx};
 
 use crate::catalogue::file::{ConditionEntry, ItemEntry, ResourceEntry, RowScope};
 use crate::catalogue::index;
+use crate::catalogue::operations::operations;
 use crate::catalogue::places::{Findings, Names, Place, Placed};
 use crate::fault::meant;
 use crate::shape;
@@ -53,6 +54,7 @@ fn resource(
     let key_sets: Vec<Option<ItemSet>> = key_sets
         .map(|(position, set)| item_set(set, &entry.items, &at.below(format_args!("key_sets.{position}")), findings))
         .collect();
+    let operations = operations(entry, at, findings);
     let condition =
         entry.condition.as_ref().map(|given| condition(given, entry, &at.below("condition"), register, findings));
     Some(Resource {
@@ -75,6 +77,7 @@ fn resource(
         business_notes: entry.business_notes.clone(),
         note: entry.note.clone(),
         as_of: entry.as_of.clone(),
+        operations: operations?,
     })
 }
 
@@ -94,6 +97,14 @@ fn check_entry(entry: &ResourceEntry, at: &Place, findings: &mut Findings<'_, '_
     }
     if entry.share_type != ShareType::Conditional && entry.condition.is_some() {
         findings.fault(&at.below("condition"), "\"condition\": only a conditional resource has one (D17-3)", None);
+    }
+    let has_operations = !entry.operations.is_empty() || entry.files.is_some();
+    if entry.modes.contains(&Mode::Call) != has_operations && entry.share_type != ShareType::NotShared {
+        let hint =
+            Some(String::from("the mode call reaches what [[resources.operations]] and [resources.files] declare"));
+        let message =
+            if has_operations { "operations without the mode call" } else { "the mode call without operations" };
+        findings.warning(&at.below("modes"), format!("\"modes\": {message}: nothing can be called"), hint);
     }
     for (key, text) in [("as_of", &entry.as_of), ("published", &entry.published)] {
         let day = text.as_deref().map(|text| text.get(..10).unwrap_or(text));

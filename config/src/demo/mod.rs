@@ -210,6 +210,8 @@ fn resource(entry: Entry) -> Result<ResourceEntry, DemoError> {
         }),
         items,
         code: entry.code,
+        operations: Vec::new(),
+        files: None,
     })
 }
 
@@ -274,5 +276,6 @@ fn grant(grant: Grant) -> Result<GrantEntry, DemoError> {
         impact_assessment: grant.impact_assessment,
         limits: grant.limits,
         id: grant.id,
+        operations: Vec::new(),
     })
 }

@@ -10,6 +10,7 @@ mod node;
 mod numbers;
 mod ops;
 mod production;
+mod spool;
 mod subjects;
 mod tokens;
 mod url;
@@ -28,6 +29,7 @@ pub use limits::CallLimits;
 pub use log::{Log, LogFormat, LogLevel};
 pub use node::{Environment, Node};
 pub use ops::Ops;
+pub use spool::Spool;
 pub use subjects::{SubjectKeys, Subjects, TagKey, monthly_key};
 pub use tokens::{Issuer, TokenPace, Tokens};
 pub use witnesses::{OnUnreachable, WitnessPace, WitnessPeer, Witnesses};
@@ -55,6 +57,8 @@ pub struct Settings {
     pub subjects: Subjects,
     /// `[catalogue]`.
     pub catalogue: CatalogueFiles,
+    /// `[spool]`, optional.
+    pub spool: Spool,
     /// `[log]`, optional.
     pub log: Log,
     /// `[egress]`, optional: which addresses may be called, by the node's environment and what is allowed by name.
@@ -74,8 +78,8 @@ struct RawCatalogueFiles {
     files: Vec<PathBuf>,
 }
 
-const SECTIONS: [&str; 10] =
-    ["node", "data", "ops", "ledger", "tokens", "limits", "subjects", "catalogue", "log", "egress"];
+const SECTIONS: [&str; 11] =
+    ["node", "data", "ops", "ledger", "tokens", "limits", "subjects", "catalogue", "log", "egress", "spool"];
 
 impl Settings {
     /// The settings if all of them are right, and the catalogue files if these are.
@@ -93,6 +97,7 @@ impl Settings {
         let subjects = mandatory(document, "subjects", faults).and_then(|raw| Subjects::read(&raw, document, faults));
         let catalogue =
             mandatory(document, "catalogue", faults).and_then(|raw| CatalogueFiles::read(&raw, document, faults));
+        let spool = optional(document, "spool", faults).map(|raw| Spool::read(&raw, document, faults));
         let log = optional(document, "log", faults);
         let environment = node.as_ref().map_or(Environment::Production, |node| node.environment);
         let egress = optional(document, "egress", faults).map(|raw| egress::read(&raw, environment, document, faults));
@@ -107,6 +112,7 @@ impl Settings {
                 limits: limits?,
                 subjects: subjects?,
                 catalogue: catalogue?,
+                spool: spool?,
                 log: log?,
                 egress: egress?,
             })

@@ -1,6 +1,8 @@
 //! The configuration as an administrator meets it: files in, a correct configuration or faults out.
 
 #[cfg(test)]
+mod calls;
+#[cfg(test)]
 mod catalogues;
 #[cfg(test)]
 mod demo;
@@ -8,6 +10,8 @@ mod demo;
 mod faults;
 #[cfg(test)]
 mod files;
+#[cfg(test)]
+mod openapi;
 #[cfg(test)]
 mod production;
 #[cfg(test)]

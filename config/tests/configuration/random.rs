@@ -115,6 +115,8 @@ fn resource(at: usize) -> impl Strategy<Value = ResourceEntry> {
             condition: condition.filter(|_| share_type == ShareType::Conditional),
             confirmation: None,
             items,
+            operations: Vec::new(),
+            files: None,
         },
     )
 }
@@ -142,6 +144,7 @@ fn granted(at: usize, resources: &[ResourceEntry], shape: Shape) -> Option<Grant
         party: "b".to_owned(),
         resource: resource.code.clone(),
         modes,
+        operations: Vec::new(),
         fields: resource.items.iter().take(fields).map(|item| item.code.clone()).collect(),
         clear_level: Level::L2,
         clear_fields: Vec::new(),

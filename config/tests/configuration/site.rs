@@ -19,7 +19,7 @@ impl Site {
     pub(crate) fn of_samples() -> Self {
         let site = Self { folder: tempfile::tempdir().unwrap() };
         let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
-        for name in ["sluice.toml", "catalogue.toml"] {
+        for name in ["sluice.toml", "catalogue.toml", "calls.toml"] {
             site.write(name, &fs::read_to_string(samples.join(name)).unwrap());
         }
         site.make_pki();

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::grant::Limits;
 use crate::ids::{ItemCode, ResourceCode};
 use crate::items::ItemSet;
+use crate::operation::Operation;
 use crate::policy::{PartyIx, PurposeIx};
 
 /// Share type of a resource (D17-1).
@@ -328,6 +329,8 @@ pub struct Resource {
     pub note: Option<String>,
     /// Date of a local copy's data, where one stands in (D19-4).
     pub as_of: Option<String>,
+    /// What may be called of the provider's system in the mode `call`, its sealed files included.
+    pub operations: Vec<Operation>,
 }
 
 impl Resource {

@@ -8,6 +8,7 @@ use crate::catalogue::{Mode, Resource, Semantic, ShareType};
 use crate::day::Day;
 use crate::grant::{Grant, GrantState, Limits};
 use crate::items::ItemSet;
+use crate::operation::OperationIx;
 use crate::party::{HandlerState, PartyState};
 use crate::policy::{GrantIx, PartyIx, Policy, PurposeIx, ResourceIx, SystemIx};
 use crate::refusal::{Code, Fact, Fault, Refusal};
@@ -38,6 +39,8 @@ pub struct Question<'q> {
     pub resource: &'q str,
     /// Mode from the path.
     pub mode: Mode,
+    /// For the mode `call`: the declared operation that method and path name.
+    pub operation: Option<OperationIx>,
     /// Today in Asia/Shanghai.
     pub today: Day,
 }
@@ -48,6 +51,7 @@ pub struct Admission {
     caller: Caller,
     resource: ResourceIx,
     mode: Mode,
+    operation: Option<OperationIx>,
     purpose: PurposeIx,
     today: Day,
 }
@@ -69,6 +73,7 @@ pub struct Permit {
     caller: Caller,
     resource: ResourceIx,
     mode: Mode,
+    operation: Option<OperationIx>,
     purpose: PurposeIx,
     grant: Option<GrantIx>,
     key: ItemSet,
@@ -89,6 +94,10 @@ impl Permit {
     /// The mode.
     pub fn mode(&self) -> Mode {
         self.mode
+    }
+    /// The operation, for the mode `call`.
+    pub fn operation(&self) -> Option<OperationIx> {
+        self.operation
     }
     /// The purpose.
     pub fn purpose(&self) -> PurposeIx {
@@ -145,7 +154,14 @@ pub fn admit(policy: &Policy, question: &Question<'_>) -> Result<Admission, Refu
     let resource_ix = policy.resource_by_code(question.resource).ok_or(Code::ResourceNotFound)?;
     let resource = policy.resource(resource_ix).ok_or(Code::ResourceNotFound)?;
     check_offer(policy, resource, question)?;
-    let admission = Admission { caller, resource: resource_ix, mode: question.mode, purpose, today: question.today };
+    let admission = Admission {
+        caller,
+        resource: resource_ix,
+        mode: question.mode,
+        operation: question.operation,
+        purpose,
+        today: question.today,
+    };
     if resource.share_type == ShareType::Conditional {
         let wanted = Wanted { admission: &admission, asked: None };
         pick_grant(policy, resource, &wanted)?;
@@ -161,6 +177,8 @@ pub fn authorize(policy: &Policy, admission: &Admission, asked: &Asked) -> Resul
     let resource = policy.resource(admission.resource).ok_or(Code::ResourceNotFound)?;
     let (grant, granted, clear, limits) = match resource.share_type {
         ShareType::NotShared => return Err(not_shared(resource)),
+        // An operation's answer is not projected, so it is never given without a grant that names it.
+        ShareType::Unconditional if admission.mode == Mode::Call => return Err(grant_required(policy, resource)),
         ShareType::Unconditional => (
             None,
             ItemSet::first(resource.items.len()),
@@ -178,6 +196,7 @@ pub fn authorize(policy: &Policy, admission: &Admission, asked: &Asked) -> Resul
         caller: admission.caller,
         resource: admission.resource,
         mode: admission.mode,
+        operation: admission.operation,
         purpose: admission.purpose,
         grant,
         key: asked.key,
@@ -284,21 +303,30 @@ fn covers(resource: &Resource, grant: &Grant, wanted: &Wanted<'_>) -> Result<(),
         GrantState::Active if call.today > grant.valid_until => return Err(Reached::Standing(Code::GrantExpired)),
         GrantState::Active => {}
     }
-    if !grant.modes.contains(call.mode) {
+    let names_operation = || call.operation.is_some_and(|operation| grant.operations.contains(operation));
+    if !grant.modes.contains(call.mode) || (call.mode == Mode::Call && !names_operation()) {
         return Err(Reached::Mode);
     }
     if !grant.purposes.contains(&call.purpose) {
         return Err(Reached::Purpose);
     }
     let Some(asked) = wanted.asked else { return Ok(()) };
-    let named = asked.fields.unwrap_or_default().union(&asked.key);
-    if !named.is_subset(&grant.fields) {
+    if !lacking(call.mode, grant, asked).is_empty() {
         return Err(Reached::Fields);
     }
     if resource.condition.by_subject && !names_a_citizen(resource, &asked.key) {
         return Err(Reached::RowScope);
     }
     Ok(())
+}
+
+/// Items that are asked for and not granted. What an operation gives out cannot be masked, so it must be clear.
+fn lacking(mode: Mode, grant: &Grant, asked: &Asked) -> ItemSet {
+    let wanted = match mode {
+        Mode::Call => asked.fields.unwrap_or(grant.fields).difference(&grant.clear),
+        _ => asked.fields.unwrap_or_default().difference(&grant.fields),
+    };
+    wanted.union(&asked.key.difference(&grant.fields))
 }
 
 fn names_a_citizen(resource: &Resource, key: &ItemSet) -> bool {
@@ -329,9 +357,8 @@ fn explain(policy: &Policy, resource: &Resource, wanted: &Wanted<'_>, reached: R
             refuse(Code::GrantPurposeMismatch).with(Fact::Choices(granted.collect::<Vec<_>>().join(", ")))
         }
         Reached::Fields => {
-            let named =
-                wanted.asked.map(|asked| asked.fields.unwrap_or_default().union(&asked.key)).unwrap_or_default();
-            refuse(Code::GrantFieldNotGranted).with(Fact::Items(resource.codes_of(&named.difference(&grant.fields))))
+            let lacking = wanted.asked.map(|asked| lacking(wanted.admission.mode, grant, asked)).unwrap_or_default();
+            refuse(Code::GrantFieldNotGranted).with(Fact::Items(resource.codes_of(&lacking)))
         }
         Reached::RowScope => refuse(Code::GrantRowScope),
     }

@@ -6,6 +6,7 @@ use crate::catalogue::{Level, Modes};
 use crate::day::Day;
 use crate::ids::GrantId;
 use crate::items::ItemSet;
+use crate::operation::OperationSet;
 use crate::policy::{PartyIx, PurposeIx, ResourceIx};
 
 /// Standing of a grant, apart from its dates.
@@ -67,6 +68,8 @@ pub struct Grant {
     pub resource: ResourceIx,
     /// Modes granted and not excluded by the share condition.
     pub modes: Modes,
+    /// Operations that the mode `call` names.
+    pub operations: OperationSet,
     /// Items granted.
     pub fields: ItemSet,
     /// Granted items shown in clear; the rest of `fields` is masked.

@@ -143,6 +143,10 @@ id!(
     /// Code of a data item within its resource, such as `GMSFHM`.
     ItemCode, "item code", is_item_code, "1–64 characters of [A-Za-z0-9_]"
 );
+id!(
+    /// An operation of a docked system, such as `order.read`; unique in its resource.
+    OperationId, "operation id", is_plain_64, "1–64 characters of [A-Za-z0-9._-]"
+);
 
 #[cfg(test)]
 mod tests {

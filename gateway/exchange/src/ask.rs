@@ -8,7 +8,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use sluice_domain::identifiers;
 use sluice_domain::items::ITEMS_MAX;
-use sluice_domain::{Asked, Code, Fact, Fault, ItemSet, ItemType, Refusal, Resource};
+use sluice_domain::{Asked, Code, Fact, Fault, Item, ItemSet, ItemType, Refusal, Resource};
 
 /// Most items of a batch (interface.md, verify).
 pub(crate) const BATCH_MAX: usize = 100;
@@ -238,8 +238,8 @@ fn claimed_values(raw: &RawValue, resource: &Resource) -> Result<Values, Refusal
     Ok(values)
 }
 
-/// Members that are items of the resource with texts of the right form, normalised: the same person is always the
-/// same key, for the provider, the record and the limits.
+/// Members that are items of the resource with texts of the right form, normalised, for the provider, the record and
+/// the limits.
 fn item_values(raw: &RawValue, resource: &Resource, member: &'static str) -> Result<Values, Refusal> {
     let members = object(raw, member)?;
     let mut values = Vec::with_capacity(members.len());
@@ -247,21 +247,29 @@ fn item_values(raw: &RawValue, resource: &Resource, member: &'static str) -> Res
         let (at, item) = resource.item(&name).ok_or_else(|| schema(Fault::UnknownItem, member))?;
         let place = |fault| schema(fault, member).with(Fact::Items(item.code.to_string()));
         let value: String = serde_json::from_str(raw.get()).map_err(|_| place(Fault::NotText))?;
-        if value.chars().any(char::is_control) {
-            return Err(place(Fault::ValueForm));
-        }
-        // White space means something in a time, and nothing anywhere else.
-        let is_date = matches!(item.kind, ItemType::D | ItemType::T);
-        let normal =
-            if is_date { Cow::Borrowed(value.as_str()) } else { identifiers::normalise_key(item.semantic, &value) };
-        if !identifiers::has_valid_form(item.semantic, item.kind, item.length, &normal) {
-            let has_check_digit =
-                matches!(item.semantic, Some(sluice_domain::Semantic::CnId18 | sluice_domain::Semantic::Uscc));
-            return Err(place(if has_check_digit { Fault::CheckDigit } else { Fault::ValueForm }));
-        }
-        values.push((at, normal.into_owned()));
+        let normal = normalised(item, &value).map_err(place)?;
+        values.push((at, normal));
     }
     Ok(values)
+}
+
+/// A value of an item in its one form: the same person is always the same key.
+///
+/// # Errors
+/// What is wrong with its form.
+pub(crate) fn normalised(item: &Item, value: &str) -> Result<String, Fault> {
+    if value.chars().any(char::is_control) {
+        return Err(Fault::ValueForm);
+    }
+    // White space means something in a time, and nothing anywhere else.
+    let is_date = matches!(item.kind, ItemType::D | ItemType::T);
+    let normal = if is_date { Cow::Borrowed(value) } else { identifiers::normalise_key(item.semantic, value) };
+    if !identifiers::has_valid_form(item.semantic, item.kind, item.length, &normal) {
+        let has_check_digit =
+            matches!(item.semantic, Some(sluice_domain::Semantic::CnId18 | sluice_domain::Semantic::Uscc));
+        return Err(if has_check_digit { Fault::CheckDigit } else { Fault::ValueForm });
+    }
+    Ok(normal.into_owned())
 }
 
 fn fields(raw: &RawValue, resource: &Resource) -> Result<Option<ItemSet>, Refusal> {

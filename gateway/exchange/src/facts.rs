@@ -78,6 +78,8 @@ impl Visit<'_> {
             template,
             mode: mode.as_str(),
             resource,
+            operation: self.operation_id(resource),
+            file: self.file.get(),
             handler: known.handler.unwrap_or_default(),
             purpose: known.purpose.unwrap_or_default(),
             matter: matter.map(|matter| self.worker.tagger(self.today()).matter(matter)),

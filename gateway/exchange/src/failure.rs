@@ -18,6 +18,13 @@ pub(crate) enum Failure {
     Ledger(Option<Box<OnEnd>>),
 }
 
+impl Failure {
+    /// A permitted call that ends with a refusal.
+    pub(crate) fn ended(refusal: Refusal, opened: Opened, run: Run) -> Self {
+        Self::Provider(Box::new(Unanswered { refusal, opened, run }))
+    }
+}
+
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal, None)
@@ -73,10 +80,13 @@ impl Visit<'_> {
             ProviderFault::PlannedOutage { retry_after_s } => {
                 Refusal::fault(Code::ProviderCircuitOpen, Fault::PlannedOutage).with(Fact::RetryAfterS(retry_after_s))
             }
+            ProviderFault::Interrupted => {
+                return Failure::ended(Refusal::fault(Code::RequestMalformed, Fault::BodyBroken), opened, run);
+            }
             ProviderFault::Busy { retry_after_s } => {
                 Refusal::fault(Code::ProviderCircuitOpen, Fault::ProviderBusy).with(Fact::RetryAfterS(retry_after_s))
             }
         };
-        Failure::Provider(Box::new(Unanswered { refusal: refusal.with(Fact::Provider(provider)), opened, run }))
+        Failure::ended(refusal.with(Fact::Provider(provider)), opened, run)
     }
 }

@@ -22,6 +22,7 @@ use crate::record::Recorder;
 use crate::settings::Settings;
 use crate::shared::{RefusalQuotas, Selections, Shared};
 use crate::snapshot::Snapshot;
+use crate::spool::Spool;
 use crate::tally::Figures;
 use crate::upkeep;
 use crate::usage::Usage;
@@ -98,6 +99,7 @@ impl Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
             refusals: RefusalQuotas::new(settings.refusals_per_second),
             cursors: Cursors::new(&tag_keys.derive(b"cursors v1")),
+            spool: Arc::new(Spool::new(&settings.spool_dir, settings.spool_bytes_max)),
             tag_keys: Arc::new(tag_keys),
             tallies: Mutex::default(),
             is_closing: AtomicBool::new(false),

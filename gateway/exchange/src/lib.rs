@@ -12,6 +12,7 @@
 
 mod access;
 mod ask;
+mod call;
 mod catalogue;
 mod cursor;
 mod decimal;
@@ -32,6 +33,7 @@ mod service;
 mod settings;
 mod shared;
 mod snapshot;
+mod spool;
 mod subjects;
 mod summary;
 mod tally;

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use sluice_domain::PartyIx;
+use sluice_contract::ProviderFault;
+use sluice_domain::{Code, PartyIx};
 use sluice_ledger::RequestKey;
 use sluice_transport::clock;
 
@@ -30,8 +31,22 @@ pub(crate) struct OnEnd {
     pub(crate) upstream: Duration,
     pub(crate) bytes: u64,
     pub(crate) rows: u32,
-    /// Whether the body was never taken; true until it was.
+    /// Whether the body was not taken to its end; true until it was.
     pub(crate) is_aborted: bool,
+    /// SHA-256 of the body, where it was computed.
+    pub(crate) digest: Option<[u8; 32]>,
+}
+
+impl OnEnd {
+    /// The provider's answer broke off after its head had been passed on.
+    pub(crate) fn cut_off(&mut self, fault: ProviderFault) {
+        self.code = match fault {
+            ProviderFault::Timeout => Code::ProviderTimeout.as_str(),
+            ProviderFault::Interrupted => Code::RequestMalformed.as_str(),
+            _ => Code::ProviderBadAnswer.as_str(),
+        };
+        tracing::warn!(route = self.route, party = self.view.party_key(self.party), %fault, "an answer was cut off");
+    }
 }
 
 impl Drop for OnEnd {
@@ -40,12 +55,13 @@ impl Drop for OnEnd {
         if let Some(access) = self.access {
             let ending = Ending {
                 status: self.status,
-                bytes: if self.is_aborted { 0 } else { self.bytes },
+                bytes: self.bytes,
                 took_us: micros(took),
                 upstream_us: micros(self.upstream),
                 rows: self.rows,
                 code: self.code,
                 aborted: self.is_aborted,
+                digest: self.digest.filter(|_| !self.is_aborted),
             };
             self.worker.recorder().close(access, &ending);
         }

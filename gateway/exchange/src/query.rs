@@ -9,7 +9,7 @@ use sluice_transport::clock;
 
 use crate::ask::{QueryAsk, borrowed};
 use crate::cursor::Bound;
-use crate::disclose::{self, KeyMatch, Page, Projected};
+use crate::disclose::{self, KeyMatch, Page};
 use crate::failure::Failure;
 use crate::record::Gated;
 use crate::respond::Reply;
@@ -47,7 +47,7 @@ impl Visit<'_> {
             Err(fault) => return Err(self.unanswered(resource, fault, opened, run)),
         };
         run.on_end.rows = projected.rows;
-        if self.record_found((access, &gate), &subjects, &projected).await.is_err() {
+        if self.record_found((access, &gate), &subjects, &projected.subjects).await.is_err() {
             return Err(Failure::Ledger(Some(Box::new(run.on_end))));
         }
         let as_of = self.as_of(resource, projected.as_of.as_deref());
@@ -58,13 +58,13 @@ impl Visit<'_> {
     }
 
     /// Records the people of an answer whom the request did not name; the answer waits for it (X02).
-    async fn record_found(
+    pub(crate) async fn record_found(
         &self,
         (access, gate): (RequestKey, &Gated),
         named: &[Tag],
-        projected: &Projected,
+        found: &[Tag],
     ) -> Result<(), Closed> {
-        let found: Vec<Tag> = projected.subjects.iter().filter(|tag| !named.contains(tag)).copied().collect();
+        let found: Vec<Tag> = found.iter().filter(|tag| !named.contains(tag)).copied().collect();
         if found.is_empty() {
             return Ok(());
         }

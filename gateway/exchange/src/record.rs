@@ -38,6 +38,10 @@ pub(crate) struct Entry<'e> {
     pub(crate) template: &'static str,
     pub(crate) mode: &'static str,
     pub(crate) resource: Option<ResourceIx>,
+    /// Id of the operation called, else empty.
+    pub(crate) operation: &'e str,
+    /// Tag of the sealed file asked for.
+    pub(crate) file: Option<[u8; 16]>,
     /// Registered handler, else empty.
     pub(crate) handler: &'e str,
     /// Listed purpose, else empty.
@@ -144,6 +148,8 @@ pub(crate) struct Ending {
     pub(crate) rows: u32,
     pub(crate) code: &'static str,
     pub(crate) aborted: bool,
+    /// SHA-256 of the body, where it was computed.
+    pub(crate) digest: Option<[u8; 32]>,
 }
 
 impl Recorder {
@@ -241,6 +247,7 @@ impl Recorder {
                 head: self.ledger.head_of(key),
                 ref_ctr: access.ctr,
                 subjects: SubjectTags::none(),
+                response_digest: ending.digest,
                 http_status: ending.status,
                 response_bytes: ending.bytes,
                 duration_us: ending.took_us,
@@ -288,10 +295,10 @@ impl Recorder {
             provider_party: provider.map_or("", |party| party.key.as_str()),
             resource: resource.map_or("", |resource| resource.code.as_str()),
             resource_version,
-            operation: "",
+            operation: entry.operation,
             method: RecordedMethod::from_name(entry.method.as_str()),
             path_template: entry.template,
-            resource_id_tag: None,
+            resource_id_tag: entry.file,
             level: resource
                 .map_or(0, |resource| if fields.is_empty() { 0 } else { resource.highest_level(fields).grade() }),
             categories: 0,

@@ -1,6 +1,5 @@
 //! Responses: headers, bodies, and the outcome that is recorded when a body has gone.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -12,6 +11,7 @@ use sluice_ledger::Durable;
 use uuid::Uuid;
 
 use crate::decimal::{decimal, decimal_buffer};
+use crate::disclose::{Disclosed, Flow};
 use crate::limit::Standing;
 use crate::outcome::OnEnd;
 
@@ -25,39 +25,86 @@ const X_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const X_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const X_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// Body of an answer: one piece, whose end is noticed.
+/// Body of an answer, whose end is noticed.
 pub(crate) struct Reply {
-    data: Option<Bytes>,
+    content: Content,
     on_end: Box<OnEnd>,
 }
 
+enum Content {
+    /// One piece; `None` once it was taken.
+    Piece(Option<Bytes>),
+    /// What comes as it is asked for.
+    Flow(Flow),
+}
+
+/// The answer cannot be completed: the caller must see that it is cut off.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is cut off")]
+pub(crate) struct CutOff;
+
 impl Reply {
     pub(crate) fn new(data: Bytes, on_end: OnEnd) -> Self {
-        Self { data: (!data.is_empty()).then_some(data), on_end: Box::new(on_end) }
+        Self { content: Content::Piece((!data.is_empty()).then_some(data)), on_end: Box::new(on_end) }
+    }
+
+    /// The body that a permitted call gives.
+    pub(crate) fn disclosed(body: Disclosed, mut on_end: OnEnd) -> Self {
+        match body {
+            Disclosed::Whole(data) => {
+                on_end.bytes = data.len() as u64;
+                Self::new(data, on_end)
+            }
+            Disclosed::Flow(flow) => Self { content: Content::Flow(flow), on_end: Box::new(on_end) },
+        }
     }
 }
 
 impl Body for Reply {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = CutOff;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.data.take().map(|data| Ok(Frame::data(data))))
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
+        let Self { content, on_end } = &mut *self;
+        let flow = match content {
+            Content::Piece(piece) => return Poll::Ready(piece.take().map(|data| Ok(Frame::data(data)))),
+            Content::Flow(flow) => flow,
+        };
+        Poll::Ready(match std::task::ready!(flow.poll_piece(cx)) {
+            None => None,
+            Some(Ok(piece)) => {
+                on_end.bytes += piece.len() as u64;
+                Some(Ok(Frame::data(piece)))
+            }
+            Some(Err(fault)) => {
+                on_end.cut_off(fault);
+                Some(Err(CutOff))
+            }
+        })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.data.is_none()
+        match &self.content {
+            Content::Piece(piece) => piece.is_none(),
+            Content::Flow(flow) => flow.has_ended(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64))
+        match &self.content {
+            Content::Piece(piece) => SizeHint::with_exact(piece.as_ref().map_or(0, |data| data.len() as u64)),
+            Content::Flow(flow) => flow.size_hint(),
+        }
     }
 }
 
 impl Drop for Reply {
     /// The body has been handed to the connection, or the caller went away before that.
     fn drop(&mut self) {
-        self.on_end.is_aborted = self.data.is_some();
+        self.on_end.is_aborted = !self.is_end_stream();
+        if let Content::Piece(Some(_)) = self.content {
+            self.on_end.bytes = 0;
+        }
     }
 }
 

@@ -21,6 +21,10 @@ pub(crate) enum Route<'p> {
     Interface { code: &'p str },
     /// `POST /v1/resources/{code}/verify|query`.
     Service { code: &'p str, mode: Mode },
+    /// `ANY /v1/resources/{code}/call/{path}`; the path keeps its slash and every byte.
+    Call { code: &'p str, path: &'p str },
+    /// `GET /v1/resources/{code}/files/{id}`.
+    File { code: &'p str, id: &'p str },
     /// `GET /v1/receipts/{index}`.
     Receipt { index: &'p str },
 }
@@ -37,14 +41,18 @@ impl Route<'_> {
             Self::Interface { .. } => "/v1/resources/{code}/openapi.json",
             Self::Service { mode: Mode::Verify, .. } => "/v1/resources/{code}/verify",
             Self::Service { .. } => "/v1/resources/{code}/query",
+            Self::Call { .. } => "/v1/resources/{code}/call/{path}",
+            Self::File { .. } => "/v1/resources/{code}/files/{id}",
             Self::Receipt { .. } => "/v1/receipts/{index}",
         }
     }
 
-    fn method(&self) -> Method {
+    /// The only method that it takes; `None` where the resource's operations say so.
+    fn method(&self) -> Option<Method> {
         match self {
-            Self::Token | Self::Service { .. } => Method::POST,
-            _ => Method::GET,
+            Self::Token | Self::Service { .. } => Some(Method::POST),
+            Self::Call { .. } => None,
+            _ => Some(Method::GET),
         }
     }
 }
@@ -62,6 +70,7 @@ impl<'p> Matched<'p> {
     pub(crate) fn resource_call(&self) -> Option<(&'p str, Mode)> {
         match self.route {
             Some(Route::Service { code, mode }) => Some((code, mode)),
+            Some(Route::Call { code, .. } | Route::File { code, .. }) => Some((code, Mode::Call)),
             _ => None,
         }
     }
@@ -72,11 +81,13 @@ pub(crate) fn find<'p>(method: &Method, path: &'p str) -> Matched<'p> {
     let Some(route) = parse(path) else {
         return Matched { route: None, refusal: Some(Code::RequestNotFound.into()) };
     };
-    let refusal = (*method != route.method()).then(|| {
-        let allowed = sluice_domain::Fact::Choices(route.method().to_string());
-        Refusal::new(Code::RequestMethod).with(allowed)
-    });
+    let refusal = route.method().filter(|only| method != only).map(|only| not_allowed(only.as_str()));
     Matched { route: Some(route), refusal }
+}
+
+/// `request.method` with the methods that the path takes, as `Allow` lists them.
+pub(crate) fn not_allowed(methods: &str) -> Refusal {
+    Refusal::new(Code::RequestMethod).with(sluice_domain::Fact::Choices(methods.to_owned()))
 }
 
 fn parse(path: &str) -> Option<Route<'_>> {
@@ -99,13 +110,18 @@ fn parse(path: &str) -> Option<Route<'_>> {
         return is_code.then_some(Route::Entry { code: rest });
     };
     let code = rest.get(..class_end + 1 + sequence_end)?;
-    let mode = match after_class.get(sequence_end + 1..)? {
-        "verify" => Mode::Verify,
-        "query" => Mode::Query,
+    let tail = after_class.get(sequence_end + 1..)?;
+    match tail {
+        "verify" => return Some(Route::Service { code, mode: Mode::Verify }),
+        "query" => return Some(Route::Service { code, mode: Mode::Query }),
         "openapi.json" => return Some(Route::Interface { code }),
-        _ => return None,
-    };
-    Some(Route::Service { code, mode })
+        _ => {}
+    }
+    if let Some(id) = tail.strip_prefix("files/") {
+        return (!id.is_empty() && !id.contains('/')).then_some(Route::File { code, id });
+    }
+    let path = tail.strip_prefix("call")?;
+    (path.starts_with('/') && path.len() > 1).then_some(Route::Call { code, path })
 }
 
 #[cfg(test)]
@@ -123,6 +139,14 @@ mod tests {
             ("/v1/resources/101001001/000001/query", Some(Route::Service { code, mode: Mode::Query })),
             ("/v1/resources/101001001/000001/openapi.json", Some(Route::Interface { code })),
             ("/v1/resources/101001001/000001/openapi", None),
+            ("/v1/resources/101001001/000001/call/a", Some(Route::Call { code, path: "/a" })),
+            ("/v1/resources/101001001/000001/call/a/%41/call", Some(Route::Call { code, path: "/a/%41/call" })),
+            ("/v1/resources/101001001/000001/call", None),
+            ("/v1/resources/101001001/000001/call/", None),
+            ("/v1/resources/101001001/000001/callx/a", None),
+            ("/v1/resources/101001001/000001/files/F-1", Some(Route::File { code, id: "F-1" })),
+            ("/v1/resources/101001001/000001/files/", None),
+            ("/v1/resources/101001001/000001/files/a/b", None),
             ("/v1/receipts/12", Some(Route::Receipt { index: "12" })),
             ("/v1/receipts/", None),
             ("/v1/receipts/1/2", None),
@@ -145,6 +169,11 @@ mod tests {
         let matched = find(&Method::GET, "/v1/token");
         assert_eq!(matched.refusal.unwrap().code, Code::RequestMethod);
         assert!(find(&Method::POST, "/v1/token").refusal.is_none());
+        assert_eq!(
+            find(&Method::POST, "/v1/resources/101001001/000001/files/a").refusal.unwrap().code,
+            Code::RequestMethod
+        );
+        assert!(find(&Method::PATCH, "/v1/resources/101001001/000001/call/a").refusal.is_none());
         assert_eq!(find(&Method::GET, "/nothing").refusal.unwrap().code, Code::RequestNotFound);
     }
 }

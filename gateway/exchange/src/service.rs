@@ -5,7 +5,7 @@
 //! is recorded like an answer.
 
 use bytes::Bytes;
-use http::{Response, StatusCode, header};
+use http::{HeaderMap, Response, StatusCode, header};
 use hyper::body::Incoming;
 use sluice_contract::Ask;
 use sluice_domain::decision::admit;
@@ -35,25 +35,25 @@ pub(crate) struct Admitted<'a> {
 }
 
 impl Visit<'_> {
-    /// Answers a verify or query call.
+    /// Answers a verify or query call, or a call of the operation that `named` (a path or a file's id) belongs to.
     pub(crate) async fn service(
         &self,
         code: &str,
-        mode: Mode,
-        template: &'static str,
+        call: (&'static str, Mode),
+        named: &str,
         body: Incoming,
     ) -> Response<Reply> {
         let mut body = Some(body);
-        let failure = match self.exchange(code, (template, mode), &mut body).await {
+        let failure = match self.exchange(code, call, named, &mut body).await {
             Ok(response) => return response,
             Err(failure) => failure,
         };
         self.pass_over(body).await;
         match failure {
             Failure::Refused(refusal, standing) => {
-                let Some(system) = self.system else { return self.refuse(template, None, refusal).await };
+                let Some(system) = self.system else { return self.refuse(call.0, None, refusal).await };
                 let resource = self.view.snapshot.policy.resource_by_code(code);
-                let entry = self.entry_of(system, (template, mode), resource, 1);
+                let entry = self.entry_of(system, call, resource, 1);
                 self.refuse_recorded(&entry, refusal, standing).await
             }
             // The record says "permitted", the outcome what went wrong after that.
@@ -63,7 +63,7 @@ impl Visit<'_> {
                 self.problem(&refusal, &beside, run.on_end)
             }
             Failure::Ledger(on_end) => {
-                let on_end = on_end.map_or_else(|| self.on_end(template, None), |on_end| *on_end);
+                let on_end = on_end.map_or_else(|| self.on_end(call.0, None), |on_end| *on_end);
                 self.problem(&Code::LedgerUnavailable.into(), &Beside::default(), on_end)
             }
         }
@@ -73,6 +73,7 @@ impl Visit<'_> {
         &self,
         code: &str,
         call: (&'static str, Mode),
+        named: &str,
         body: &mut Option<Incoming>,
     ) -> Result<Response<Reply>, Failure> {
         let policy = &self.view.snapshot.policy;
@@ -87,13 +88,17 @@ impl Visit<'_> {
             matter: facts.matter.as_ref().map(Option::is_some).map_err(|fault| *fault),
             resource: code,
             mode: call.1,
+            operation: self.operation.get(),
             today: self.today(),
         };
         let admission = admit(policy, &question)?;
         let resource = policy.resource(admission.resource()).ok_or(Code::ResourceNotFound)?;
-        let body = self.read_json(body).await?;
+        let mut admitted = Admitted { caller, facts, admission, resource, body: Bytes::new(), call };
+        if call.1 == Mode::Call {
+            return self.call(&admitted, named, body).await;
+        }
+        admitted.body = self.read_json(body).await?;
         self.begun.set(clock::now());
-        let admitted = Admitted { caller, facts, admission, resource, body, call };
         match call.1 {
             Mode::Verify => self.verify(&admitted).await,
             _ => self.query(&admitted).await,
@@ -196,7 +201,7 @@ impl Visit<'_> {
 
     pub(crate) fn answered(
         &self,
-        mut run: Run,
+        run: Run,
         (opened, body): (Opened, Body),
         as_of: &str,
         masked: Option<&str>,
@@ -206,12 +211,21 @@ impl Visit<'_> {
         if let Some(masked) = masked.filter(|masked| !masked.is_empty()) {
             respond::insert(&mut headers, respond::MASKED, masked);
         }
+        self.give(run, (opened, body), (status, headers))
+    }
+
+    /// Completes an answer: the record is spent on its body, the receipt tells where it stands.
+    pub(crate) fn give(
+        &self,
+        mut run: Run,
+        (opened, body): (Opened, Body),
+        (status, mut headers): (StatusCode, HeaderMap),
+    ) -> Response<Reply> {
         respond::limits(&mut headers, &run.standing);
         run.on_end.status = status.as_u16();
-        run.on_end.bytes = body.len() as u64;
-        let disclosed = disclose::disclose(opened, body);
-        respond::receipt(&mut headers, self.worker.shared.ledger.origin(), disclosed.opened.durable());
-        respond::finish((status, headers), Reply::new(disclosed.body, run.on_end))
+        let (opened, body) = disclose::disclose(opened, body);
+        respond::receipt(&mut headers, self.worker.shared.ledger.origin(), opened.durable());
+        respond::finish((status, headers), Reply::disclosed(body, run.on_end))
     }
 
     /// When the data of an answer was true: what the provider says, else the catalogue, else now.

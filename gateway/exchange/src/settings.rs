@@ -1,5 +1,6 @@
 //! Numbers from configuration that the exchange obeys.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sluice_transport::BodyLimits;
@@ -25,4 +26,10 @@ pub struct Settings {
     pub witness_wait: Duration,
     /// Calls to a provider that one batch makes at a time.
     pub batch_parallel: usize,
+    /// Bytes of a provider's answer that are held while it is checked.
+    pub answer_bytes_max: usize,
+    /// Folder of sealed files under way; it exists.
+    pub spool_dir: PathBuf,
+    /// Bytes of all of them together.
+    pub spool_bytes_max: u64,
 }

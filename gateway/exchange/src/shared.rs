@@ -14,6 +14,7 @@ use crate::epochs::TagKeys;
 use crate::limit::{Limiters, RefusalQuota};
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
+use crate::spool::Spool;
 use crate::tally::Tally;
 
 /// Shared by all workers of a node.
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
     pub(crate) refusals: RefusalQuotas,
     pub(crate) selections: Selections,
     pub(crate) cursors: Cursors,
+    pub(crate) spool: Arc<Spool>,
     pub(crate) tag_keys: Arc<TagKeys>,
     pub(crate) tallies: Mutex<Vec<Arc<Tally>>>,
     /// Set once the drain has stopped accepting: what still arrives is told `exchange.draining`.

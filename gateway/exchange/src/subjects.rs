@@ -108,6 +108,16 @@ impl Tagger {
         tag_of(&self.subjects, kind, identity, &mut self.buffer)
     }
 
+    /// Tag of a sealed file of a resource.
+    pub(crate) fn file(&self, resource: &str, id: &str) -> [u8; TAG_BYTES] {
+        let mut context = hmac::Context::with_key(&self.matters);
+        context.update(b"file/v1");
+        context.update(resource.as_bytes());
+        context.update(b"\0");
+        context.update(id.as_bytes());
+        shortened(&context.sign())
+    }
+
     /// Tag of a case number.
     pub(crate) fn matter(&self, matter: &str) -> [u8; TAG_BYTES] {
         let mut context = hmac::Context::with_key(&self.matters);

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Ver
 use http_body::Body as _;
 use hyper::body::Incoming;
 use sluice_domain::texts::Lang;
-use sluice_domain::{Code, Day, Mode, PartyIx, Refusal, SystemIx};
+use sluice_domain::{Code, Day, Mode, OperationIx, PartyIx, Refusal, SystemIx};
 use sluice_ledger::{Durable, RequestKey};
 use sluice_transport::{BodyLimits, Peer, body, clock, problem};
 use uuid::Uuid;
@@ -22,7 +22,7 @@ use crate::record::{Entry, Verdict};
 use crate::respond::{self, Reply};
 use crate::route::{self, Route};
 use crate::snapshot::View;
-use crate::subjects::Tag;
+use crate::subjects::{TAG_BYTES, Tag};
 use crate::worker::Worker;
 
 /// How long a record may take to reach the disk when nothing else is left to wait for.
@@ -43,6 +43,9 @@ pub(crate) struct Visit<'v> {
     pub(crate) begun: Cell<Instant>,
     /// People whom the request names, once that is known: a refusal is recorded with them.
     pub(crate) named: RefCell<Vec<Tag>>,
+    /// For a call: the declared operation that method and path name, and the tag of a file that it names.
+    pub(crate) operation: Cell<Option<OperationIx>>,
+    pub(crate) file: Cell<Option<[u8; TAG_BYTES]>>,
     /// Whether the connection cannot go on after this answer.
     closes: Cell<bool>,
     pub(crate) now_s: i64,
@@ -73,6 +76,8 @@ impl<'v> Visit<'v> {
             started,
             begun: Cell::new(started),
             named: RefCell::default(),
+            operation: Cell::new(None),
+            file: Cell::new(None),
             closes: Cell::new(false),
             now_s: clock::now_unix_s(),
             system,
@@ -127,17 +132,17 @@ impl<'v> Visit<'v> {
             self.pass_over(Some(body)).await;
             return self.refuse(template, matched.resource_call(), Code::ExchangeDraining.into()).await;
         }
-        if let Some(refusal) = matched.refusal {
-            let call = match matched.route {
-                Some(Route::Service { code, mode }) => Some((code, mode)),
-                _ => None,
-            };
+        let refusal = matched.refusal.clone().or_else(|| self.name_operation(matched.route).err());
+        if let Some(refusal) = refusal {
             self.pass_over(Some(body)).await;
-            return self.refuse(template, call, refusal).await;
+            return self.refuse(template, matched.resource_call(), refusal).await;
         }
         match matched.route {
             None => self.refuse(template, None, Code::RequestNotFound.into()).await,
-            Some(Route::Service { code, mode }) => self.service(code, mode, template, body).await,
+            Some(Route::Service { code, mode }) => self.service(code, (template, mode), "", body).await,
+            Some(Route::Call { code, path: named } | Route::File { code, id: named }) => {
+                self.service(code, (template, Mode::Call), named, body).await
+            }
             Some(Route::Token) => self.token(template, body).await,
             Some(Route::Jwks) => self.plain(template, StatusCode::OK, self.view.snapshot.tokens.signing.jwks()),
             Some(Route::Metadata) => self.metadata(template),
@@ -262,6 +267,7 @@ impl<'v> Visit<'v> {
             bytes: 0,
             rows: 0,
             is_aborted: true,
+            digest: None,
         }
     }
 }

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use sluice_certs::{CertificateRef, Reason};
 
-pub(crate) use catalog::{Catalog, CatalogApply, CatalogCheck, CatalogDiff, CatalogExport, Format};
+pub(crate) use catalog::{
+    Catalog, CatalogApply, CatalogCheck, CatalogDiff, CatalogExport, CatalogImportOpenapi, Format,
+};
 pub(crate) use ledger::*;
 
 /// Lowest port of the demo when none is named.

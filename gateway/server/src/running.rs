@@ -1,7 +1,10 @@
 //! The wiring: from a configuration that was found correct to a gateway that serves. The one place
 //! that knows every crate, and the only one that names an adapter.
 
+use std::fs::DirBuilder;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -51,6 +54,7 @@ impl Running {
         let tag_keys = tag_keys(&settings.subjects.keys)?;
         let listener = listener(&settings.data, &tls)?;
 
+        make_spool(&settings.spool.dir)?;
         let options = ledger_options(&settings);
         let witnesses = witness_line::policy(&settings.ledger.witnesses, &egress)?;
         let (ledger, opening) = Ledger::open_witnessed(&options, witnesses)
@@ -231,6 +235,12 @@ fn ledger_options(settings: &Settings) -> Options {
     }
 }
 
+/// Sealed files hold citizens' data, so nobody else may look into their folder.
+fn make_spool(dir: &Path) -> anyhow::Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.with_context(|| format!("cannot make the folder {} of [spool]", dir.display()))
+}
+
 fn exchange_settings(settings: &Settings) -> sluice_exchange::Settings {
     let body = BodyLimits::default();
     sluice_exchange::Settings {
@@ -248,5 +258,8 @@ fn exchange_settings(settings: &Settings) -> sluice_exchange::Settings {
         key_warning_days: settings.subjects.warn_days,
         witness_wait: settings.ledger.witnesses.pace.gate_wait,
         batch_parallel: BATCH_PARALLEL,
+        answer_bytes_max: settings.data.limits.answer_bytes_max,
+        spool_dir: settings.spool.dir.clone(),
+        spool_bytes_max: settings.spool.bytes_max,
     }
 }

@@ -1,6 +1,5 @@
 //! The body of an answer on its way out.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -19,7 +18,7 @@ pub struct Outgoing<B> {
     _flight: Flight,
 }
 
-impl<B: Body<Data = Bytes, Error = Infallible> + Unpin> Outgoing<B> {
+impl<B: Body<Data = Bytes> + Unpin> Outgoing<B> {
     pub(crate) fn whole(body: B, flight: Flight) -> Self {
         Self { body, rest: Bytes::new(), piece_bytes_max: usize::MAX, _flight: flight }
     }
@@ -34,11 +33,11 @@ impl<B: Body<Data = Bytes, Error = Infallible> + Unpin> Outgoing<B> {
     }
 }
 
-impl<B: Body<Data = Bytes, Error = Infallible> + Unpin> Body for Outgoing<B> {
+impl<B: Body<Data = Bytes> + Unpin> Body for Outgoing<B> {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = B::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         if !self.rest.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(self.next_piece()))));
         }

@@ -1,6 +1,6 @@
 //! The seam between this crate and what answers requests.
 
-use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,8 +22,9 @@ pub struct WorkerIx(pub usize);
 
 /// What answers requests on one worker. Made on the worker's thread and never leaves it.
 pub trait Service: 'static {
-    /// Body of an answer.
-    type Body: Body<Data = Bytes, Error = Infallible> + Unpin + 'static;
+    /// Body of an answer. Its error cuts the answer off so that the caller sees it: the connection is closed, or the
+    /// stream reset.
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin + 'static;
 
     /// Answers a request that passed the edge rules. Dropped if the caller goes away.
     fn call(self: Rc<Self>, request: Request<Incoming>, peer: Rc<Peer>) -> impl Future<Output = Response<Self::Body>>;

@@ -9,14 +9,18 @@
 mod address;
 mod connect;
 mod counts;
+mod download;
 mod endpoint;
 mod fault;
 mod heads;
 mod hygiene;
 mod line;
+mod payload;
 mod pool;
 
 pub use counts::PoolSnapshot;
+pub use download::{Download, StreamTimes};
 pub use endpoint::{ClientTls, ClientTlsError, Endpoint, EndpointError, PoolLimits};
 pub use fault::{UnreachableKind, UpstreamFault};
+pub use payload::Upload;
 pub use pool::Upstream;

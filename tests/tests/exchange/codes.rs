@@ -163,7 +163,11 @@ fn every_code_is_reached() {
     let mut site = Site::serve(
         &city,
         &provider.url(),
-        &Changes { settings, binding: vec![("timeout_ms", 700.into()), ("connect_timeout_ms", 500.into())] },
+        &Changes {
+            settings,
+            binding: vec![("timeout_ms", 700.into()), ("connect_timeout_ms", 500.into())],
+            ..Changes::default()
+        },
     );
     let mut reached = BTreeSet::new();
     let mut check = |code: Code, answer: &sluice_tests::client::Answer| {

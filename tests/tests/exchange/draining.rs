@@ -97,7 +97,7 @@ fn a_second_interrupt_ends_at_once() {
     let provider = slow_provider(&city, Duration::from_secs(20));
     let settings = vec![("data.drain.timeout_ms", 60_000.into())];
     let binding = vec![("timeout_ms", 25_000.into())];
-    let mut site = Site::serve(&city, &provider.url(), &Changes { settings, binding });
+    let mut site = Site::serve(&city, &provider.url(), &Changes { settings, binding, ..Changes::default() });
     let ask = site.identity("ask");
     let mut connection = site.connect(&ask);
     let body = json!({"filter": {"ID": city.id(0)}}).to_string();

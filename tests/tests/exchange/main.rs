@@ -1,6 +1,10 @@
 //! Black-box stories: the real binary over real sockets and TLS.
 
 #[cfg(test)]
+mod called;
+#[cfg(test)]
+mod calls;
+#[cfg(test)]
 mod catalogue_files;
 #[cfg(test)]
 mod catalogue_reading;
@@ -18,6 +22,8 @@ mod demonstration;
 mod disk_faults;
 #[cfg(test)]
 mod draining;
+#[cfg(test)]
+mod files;
 #[cfg(test)]
 mod framing;
 #[cfg(test)]
@@ -42,6 +48,8 @@ mod query;
 mod receipts;
 #[cfg(test)]
 mod rights;
+#[cfg(test)]
+mod streams;
 #[cfg(test)]
 mod verify;
 #[cfg(test)]

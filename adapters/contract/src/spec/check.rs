@@ -206,7 +206,7 @@ impl RestSpec {
         resource: &Resource,
         faults: &mut Vec<SpecFault>,
     ) {
-        if query.is_none() && verify.is_none() {
+        if query.is_none() && verify.is_none() && resource.operations.is_empty() {
             faults.push(SpecFault::new("query", "a binding needs an operation", "style = \"standard\""));
             return;
         }

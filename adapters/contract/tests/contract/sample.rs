@@ -47,6 +47,7 @@ pub(crate) fn resource() -> Resource {
         gate: sluice_domain::Gate::Local,
         note: None,
         as_of: None,
+        operations: Vec::new(),
     }
 }
 

@@ -59,6 +59,7 @@ pub(crate) fn resource() -> Resource {
         gate: sluice_domain::Gate::Local,
         note: None,
         as_of: None,
+        operations: Vec::new(),
     }
 }
 
@@ -99,6 +100,7 @@ pub(crate) fn permit(mode: Mode, fields: &[usize]) -> Permit {
         matter: Ok(false),
         resource: CODE,
         mode,
+        operation: None,
         today: Day::at(0),
     };
     let admission = admit(&policy, &question).unwrap();

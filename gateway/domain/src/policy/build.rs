@@ -10,6 +10,7 @@ use crate::grant::{Grant, GrantState, Limits};
 use crate::identifiers;
 use crate::ids::{GrantId, PartyKey, ResourceCode, SystemId};
 use crate::items::{ITEMS_MAX, ItemSet};
+use crate::operation::{self, OperationSet};
 use crate::party::{HandlerState, Party, System};
 use crate::policy::{GrantIx, Map, PartyIx, Policy, Purpose, PurposeIx, ResourceIx, SystemIx};
 
@@ -24,6 +25,8 @@ pub struct GrantTerms {
     pub resource: ResourceIx,
     /// In which modes.
     pub modes: Modes,
+    /// Which operations, for the mode `call`.
+    pub operations: OperationSet,
     /// Which items.
     pub fields: ItemSet,
     /// Highest level shown in clear without being named (L1–L3).
@@ -255,6 +258,7 @@ fn check_resource(parts: &PolicyParts, resource: &Resource, errors: &mut Vec<Pol
     if resource.share_type != ShareType::NotShared && resource.modes == Modes::default() {
         broken("a shared resource offers at least one mode (D20)");
     }
+    operation::broken_rules(resource).into_iter().for_each(broken);
 }
 
 fn clear_without_grant(resource: &Resource) -> ItemSet {
@@ -312,6 +316,7 @@ fn compile_grant(parts: &PolicyParts, terms: &GrantTerms, errors: &mut Vec<Polic
         party: terms.party,
         resource: terms.resource,
         modes: terms.modes.intersection(verify_only),
+        operations: terms.operations,
         fields: terms.fields,
         clear: by_level.collect::<ItemSet>().union(&terms.clear_fields),
         clear_level: terms.clear_level,

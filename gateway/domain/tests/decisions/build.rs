@@ -1,11 +1,17 @@
 //! Parts that do not fit together are refused when the snapshot is built.
 
 use sluice_domain::grant::GrantState;
+use sluice_domain::operation::{Operation, PathTemplate, ResponsePlace, Sealed, SubjectAt};
 use sluice_domain::policy::{PartyIx, Policy, PolicyParts, PurposeIx, ResourceIx};
-use sluice_domain::{ItemSet, Level, Modes, ShareType};
+use sluice_domain::{ItemSet, Level, Modes, OperationId, ShareType};
 
 use crate::order::{live_grant, world_of};
 use crate::world::day;
+
+/// The first operation of the first resource.
+fn operation(parts: &mut PolicyParts) -> &mut Operation {
+    &mut parts.resources[0].operations[0]
+}
 
 fn parts() -> PolicyParts {
     world_of(vec![live_grant("G-1"), live_grant("G-2")]).parts()
@@ -14,7 +20,7 @@ fn parts() -> PolicyParts {
 #[test]
 fn every_broken_rule_is_named() {
     type Break = fn(&mut PolicyParts);
-    let rows: [(Break, &str); 24] = [
+    let rows: [(Break, &str); 36] = [
         (|parts| parts.parties[1].key = parts.parties[0].key.clone(), "party party-0 is declared twice"),
         (|parts| parts.parties[0].uscc.replace_range(17.., "_"), "party party-0: the 统一社会信用代码"),
         (
@@ -42,6 +48,33 @@ fn every_broken_rule_is_named() {
         (|parts| parts.grants[0].clear_fields = ItemSet::first(3), "a clear field must be one of the granted fields"),
         (|parts| parts.grants[0].clear_level = Level::L4, "an L4 item is clear only by name"),
         (|parts| parts.grants[0].valid_until = day(1), "it ends before it begins"),
+        (|parts| operation(parts).request_subjects.clear(), "each operation declares its subjects"),
+        (|parts| operation(parts).id = OperationId::new("op-1").unwrap(), "two operations share an id"),
+        (|parts| operation(parts).path = PathTemplate::parse("/op-1/{id}").unwrap(), "match the same paths"),
+        (|parts| operation(parts).id = OperationId::new("files").unwrap(), "belongs to [resources.files]"),
+        (|parts| operation(parts).sealed = Some(Sealed::default()), "belongs to [resources.files]"),
+        (|parts| operation(parts).request_types.push("application/json".into()), "only POST, PUT and PATCH"),
+        (|parts| operation(parts).safe = false, "a GET is safe"),
+        (
+            |parts| operation(parts).path = PathTemplate::parse("/op-0").unwrap(),
+            "a parameter that the operation does not",
+        ),
+        (|parts| operation(parts).request_subjects[0].item = 9, "an item that does not exist"),
+        (
+            |parts| {
+                operation(parts).response_subjects = vec![SubjectAt { at: ResponsePlace::Body(Vec::new()), item: 0 }];
+                operation(parts).response_types = vec!["application/json".into(), "text/plain".into()];
+            },
+            "subjects in an answer's body need JSON",
+        ),
+        (|parts| operation(parts).statuses = vec![429], "statuses are 400 to 499"),
+        (
+            |parts| {
+                let many = parts.resources[0].operations[0].clone();
+                parts.resources[0].operations.extend(std::iter::repeat_n(many, 63));
+            },
+            "at most 64 operations",
+        ),
     ];
     for (break_it, expected) in rows {
         let mut parts = parts();
@@ -69,6 +102,7 @@ fn a_resource_that_is_not_shared_names_its_law_and_has_no_grants() {
         let mut parts = parts();
         parts.resources[0].share_type = share;
         parts.resources[0].legal_basis = law.map(String::from);
+        parts.resources[0].operations.clear();
         if !granted {
             parts.grants.clear();
         }

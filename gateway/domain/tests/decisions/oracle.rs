@@ -36,6 +36,9 @@ pub(crate) fn decided(world: &World, call: &Call) -> Result<Right, Refused> {
     let all: BTreeSet<usize> = (0..resource.items.len()).collect();
     let level = |item: usize| resource.items[item].0;
     let (grant, granted, clear) = if resource.share == ShareType::Unconditional {
+        if call.mode == Mode::Call {
+            return Err((Code::GrantRequired, None));
+        }
         let clear = all.iter().copied().filter(|item| level(*item) <= Level::L2).collect::<BTreeSet<_>>();
         (None, all, clear)
     } else {
@@ -107,15 +110,24 @@ fn checks(resource: &ResourceSpec, grant: &GrantSpec, call: &Call) -> [(bool, Co
     let party_fits = resource.departments.as_ref().is_none_or(|allowed| allowed.contains(&call.party));
     let purpose_fits = resource.purposes.as_ref().is_none_or(|allowed| allowed.contains(&purpose));
     let mode_fits = !resource.verify_only || call.mode == Mode::Verify;
+    let operation_fits =
+        call.mode != Mode::Call || call.operation.is_some_and(|operation| grant.operations.contains(&operation));
+    let is_clear = |item: &usize| {
+        let level = resource.items[*item].0;
+        (level != Level::L4 && level <= grant.clear_level) || grant.clear_fields.contains(item)
+    };
+    // What an operation gives out cannot be masked; without a list it may give out all that is granted.
+    let given = call.fields.as_ref().unwrap_or(&grant.fields);
+    let shown = call.mode != Mode::Call || given.iter().all(is_clear);
     let named = call.key.iter().chain(call.fields.iter().flatten());
     [
         (party_fits && grant.from <= call.today, Code::GrantRequired),
         (grant.state != GrantState::Revoked, Code::GrantRevoked),
         (grant.state != GrantState::Suspended, Code::GrantSuspended),
         (grant.state != GrantState::Expired && call.today <= grant.until, Code::GrantExpired),
-        (mode_fits && grant.modes.contains(&call.mode), Code::GrantModeNotGranted),
+        (mode_fits && operation_fits && grant.modes.contains(&call.mode), Code::GrantModeNotGranted),
         (purpose_fits && grant.purposes.contains(&purpose), Code::GrantPurposeMismatch),
-        (named.into_iter().all(|item| grant.fields.contains(item)), Code::GrantFieldNotGranted),
+        (shown && named.into_iter().all(|item| grant.fields.contains(item)), Code::GrantFieldNotGranted),
         (!resource.by_subject || call.key.iter().any(|item| resource.items[*item].1), Code::GrantRowScope),
     ]
 }

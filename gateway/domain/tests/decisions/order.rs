@@ -1,7 +1,7 @@
 //! The order in which refusals answer, one fault mended after the other.
 
 use sluice_domain::grant::{GrantState, Limits};
-use sluice_domain::{Code, Fault, Level, Mode, ShareType};
+use sluice_domain::{Code, Fault, Level, Mode, OperationIx, ShareType};
 
 use crate::world::{
     ACTIVE_HANDLER, Call, DISABLED_HANDLER, GrantSpec, ResourceSpec, World, code_of_purpose, code_of_resource,
@@ -18,6 +18,7 @@ pub(crate) fn conditional() -> ResourceSpec {
         verify_only: false,
         by_subject: true,
         limits: Limits::default(),
+        operations: vec![vec![1], vec![0, 1]],
     }
 }
 
@@ -27,6 +28,7 @@ pub(crate) fn live_grant(id: &str) -> GrantSpec {
         party: 0,
         resource: 0,
         modes: vec![Mode::Verify, Mode::Query],
+        operations: Vec::new(),
         fields: vec![0, 1],
         clear_level: Level::L2,
         clear_fields: Vec::new(),
@@ -47,6 +49,7 @@ pub(crate) fn fine_call() -> Call {
         matter: Ok(true),
         resource: code_of_resource(0),
         mode: Mode::Query,
+        operation: None,
         today: 15,
         key: vec![0],
         fields: None,
@@ -67,6 +70,7 @@ fn the_first_failing_check_answers() {
     let mut world = world_of(Vec::new());
     world.parties[0] = true;
     world.resources[0].share = ShareType::NotShared;
+    world.resources[0].operations.clear();
     let mut call = Call {
         stale: true,
         purpose: None,
@@ -159,4 +163,38 @@ fn a_share_condition_narrows_a_grant() {
         narrow(&mut world.resources[0]);
         assert_eq!(code(&world, &fine_call()), Some(expected));
     }
+}
+
+#[test]
+fn a_call_needs_a_grant_that_names_its_operation_and_shows_all_its_items() {
+    let call = |operation, fields: &[usize]| Call {
+        mode: Mode::Call,
+        operation,
+        fields: Some(fields.to_vec()),
+        ..fine_call()
+    };
+    let granted = |operations: &[u8], clear_fields: &[usize]| {
+        let mut world = world_of(vec![GrantSpec {
+            modes: vec![Mode::Call],
+            operations: operations.to_vec(),
+            clear_fields: clear_fields.to_vec(),
+            ..live_grant("G-1")
+        }]);
+        world.resources[0].modes.push(Mode::Call);
+        world
+    };
+    for (world, call, expected) in [
+        (granted(&[0], &[]), call(Some(0), &[1]), None),
+        (granted(&[0, 1], &[0]), call(Some(1), &[0, 1]), None),
+        (granted(&[0, 1], &[]), call(Some(1), &[0, 1]), Some(Code::GrantFieldNotGranted)),
+        (granted(&[0], &[0]), call(Some(0), &[2]), Some(Code::GrantFieldNotGranted)),
+        (granted(&[1], &[]), call(Some(0), &[1]), Some(Code::GrantModeNotGranted)),
+        (granted(&[], &[]), call(Some(0), &[1]), Some(Code::GrantModeNotGranted)),
+        (granted(&[0], &[]), call(None, &[1]), Some(Code::GrantModeNotGranted)),
+        (granted(&[0], &[]), Call { key: vec![1], ..call(Some(0), &[1]) }, Some(Code::GrantRowScope)),
+    ] {
+        assert_eq!(code(&world, &call), expected, "{call:?}");
+    }
+    let permit = call(Some(1), &[0, 1]).decide(&granted(&[0, 1], &[0]).policy()).unwrap();
+    assert_eq!((permit.operation(), permit.clear()), (Some(OperationIx(1)), permit.fields()));
 }

@@ -52,6 +52,7 @@ fn resource() -> impl Strategy<Value = ResourceSpec> {
                 verify_only,
                 by_subject,
                 limits,
+                operations: if share == ShareType::Conditional { vec![vec![0], vec![1, 2]] } else { Vec::new() },
             }
         },
     )
@@ -61,14 +62,21 @@ fn grant() -> impl Strategy<Value = GrantSpec> {
     let states = prop_oneof![5 => Just(GrantState::Active), 1 => Just(GrantState::Suspended), 1 => Just(GrantState::Revoked), 1 => Just(GrantState::Expired)];
     let whom = (prop_oneof![3 => Just(0_u32), 1 => Just(1_u32)], 0..u32::try_from(RESOURCES).unwrap(), states);
     let fields = some_of((0..ITEMS).collect(), 1).prop_flat_map(|fields| (Just(fields.clone()), some_of(fields, 0)));
-    let what = (some_of(Mode::ALL.to_vec(), 1), fields, select(&LEVELS[..3]), some_of((0..PURPOSES).collect(), 1));
+    let modes = (some_of(Mode::ALL.to_vec(), 1), some_of(vec![0, 1], 0));
+    let what = (modes, fields, select(&LEVELS[..3]), some_of((0..PURPOSES).collect(), 1));
     (whom, what, (0_i64..6, 0_i64..12), limits()).prop_map(
-        |((party, resource, state), (modes, (fields, clear_fields), clear_level, purposes), (from, days), limits)| {
+        |(
+            (party, resource, state),
+            ((modes, operations), (fields, clear_fields), clear_level, purposes),
+            (from, days),
+            limits,
+        )| {
             GrantSpec {
                 id: String::new(),
                 party,
                 resource,
                 modes,
+                operations,
                 fields,
                 clear_level,
                 clear_fields,
@@ -113,10 +121,11 @@ pub(crate) fn call() -> impl Strategy<Value = Call> {
         handler,
         matter,
     );
-    let mode = prop_oneof![3 => Just(Mode::Query), 2 => Just(Mode::Verify), 1 => select(&Mode::ALL[..])];
+    let mode = prop_oneof![3 => Just(Mode::Query), 2 => Just(Mode::Verify), 2 => Just(Mode::Call), 1 => select(&Mode::ALL[..])];
+    let mode = (mode, weighted(0.9, 0..2_u8));
     let asked = (subsequence((0..ITEMS).collect::<Vec<_>>(), 1..=2), of(some_of((0..ITEMS).collect(), 1)));
     (who, resource, mode, 0_i64..18, asked).prop_map(
-        |((party, stale, purpose, handler, matter), resource, mode, today, (key, fields))| Call {
+        |((party, stale, purpose, handler, matter), resource, (mode, operation), today, (key, fields))| Call {
             party,
             stale,
             purpose,
@@ -124,6 +133,7 @@ pub(crate) fn call() -> impl Strategy<Value = Call> {
             matter,
             resource,
             mode,
+            operation,
             today,
             key,
             fields,

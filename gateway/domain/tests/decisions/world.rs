@@ -2,12 +2,13 @@
 
 use sluice_domain::decision::{Admission, Caller, Question, admit, authorize};
 use sluice_domain::grant::{GrantState, Limits};
+use sluice_domain::operation::{CallBounds, Method, PathTemplate, RequestPlace, SubjectAt};
 use sluice_domain::party::{Handler, HandlerState, Party, PartyState, System};
 use sluice_domain::policy::{GrantTerms, PartyIx, Policy, PolicyParts, Purpose, PurposeIx, ResourceIx, SystemIx};
 use sluice_domain::{
-    Asked, Day, Fault, GrantId, HandlerId, Item, ItemCode, ItemSet, ItemType, Level, Mode, PartyKey, Permit,
-    ProvisionMode, PurposeCode, Refusal, Resource, ResourceCode, Semantic, ShareCondition, ShareType, SystemId,
-    identifiers,
+    Asked, Day, Fault, GrantId, HandlerId, Item, ItemCode, ItemSet, ItemType, Level, Mode, Operation, OperationId,
+    OperationIx, PartyKey, Permit, ProvisionMode, PurposeCode, Refusal, Resource, ResourceCode, Semantic,
+    ShareCondition, ShareType, SystemId, identifiers,
 };
 
 pub(crate) const PURPOSES: u32 = 3;
@@ -35,6 +36,8 @@ pub(crate) struct ResourceSpec {
     pub(crate) verify_only: bool,
     pub(crate) by_subject: bool,
     pub(crate) limits: Limits,
+    /// Items that each operation gives out.
+    pub(crate) operations: Vec<Vec<usize>>,
 }
 
 #[derive(Debug, Clone)]
@@ -43,6 +46,7 @@ pub(crate) struct GrantSpec {
     pub(crate) party: u32,
     pub(crate) resource: u32,
     pub(crate) modes: Vec<Mode>,
+    pub(crate) operations: Vec<u8>,
     pub(crate) fields: Vec<usize>,
     pub(crate) clear_level: Level,
     pub(crate) clear_fields: Vec<usize>,
@@ -62,6 +66,7 @@ pub(crate) struct Call {
     pub(crate) matter: Result<bool, Fault>,
     pub(crate) resource: String,
     pub(crate) mode: Mode,
+    pub(crate) operation: Option<u8>,
     pub(crate) today: i64,
     pub(crate) key: Vec<usize>,
     pub(crate) fields: Option<Vec<usize>>,
@@ -148,6 +153,26 @@ fn resource(at: usize, spec: &ResourceSpec) -> Resource {
         gate: sluice_domain::Gate::Local,
         note: None,
         as_of: None,
+        operations: spec.operations.iter().enumerate().map(|(nth, items)| operation(nth, items)).collect(),
+    }
+}
+
+/// An operation of its own path that gives out the items and names a person in its path by item 0.
+fn operation(nth: usize, items: &[usize]) -> Operation {
+    Operation {
+        id: OperationId::new(&format!("op-{nth}")).unwrap(),
+        method: Method::Get,
+        path: PathTemplate::parse(&format!("/op-{nth}/{{id}}")).unwrap(),
+        query: Vec::new(),
+        request_types: Vec::new(),
+        response_types: vec!["application/json".into()],
+        items: items.iter().copied().collect(),
+        request_subjects: vec![SubjectAt { at: RequestPlace::Path("id".into()), item: 0 }],
+        response_subjects: Vec::new(),
+        safe: true,
+        statuses: Vec::new(),
+        bounds: CallBounds { request_bytes_max: 0, response_bytes_max: 1, first_byte_ms: 1, idle_ms: 1, total_ms: 1 },
+        sealed: None,
     }
 }
 
@@ -157,6 +182,7 @@ fn terms(spec: &GrantSpec) -> GrantTerms {
         party: PartyIx(spec.party),
         resource: ResourceIx(spec.resource),
         modes: spec.modes.iter().copied().collect(),
+        operations: spec.operations.iter().copied().map(OperationIx).collect(),
         fields: spec.fields.iter().copied().collect(),
         clear_level: spec.clear_level,
         clear_fields: spec.clear_fields.iter().copied().collect(),
@@ -199,6 +225,7 @@ impl Call {
             matter: self.matter,
             resource: &self.resource,
             mode: self.mode,
+            operation: self.operation.map(OperationIx),
             today: day(self.today),
         };
         admit(policy, &question)

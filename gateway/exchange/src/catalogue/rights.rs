@@ -3,13 +3,14 @@
 
 use sluice_domain::decision::{admit, authorize};
 use sluice_domain::{
-    Asked, Code, Fact, HandlerState, ItemSet, Mode, Permit, PurposeIx, Question, Refusal, ResourceIx, ShareType,
+    Asked, Code, Fact, HandlerState, ItemSet, Mode, Operation, OperationIx, Permit, PurposeIx, Question, Refusal,
+    Resource, ResourceIx, ShareType,
 };
 
 use super::Reading;
 
 /// Modes that this exchange serves.
-const SERVED: [Mode; 2] = [Mode::Verify, Mode::Query];
+const SERVED: [Mode; 3] = [Mode::Verify, Mode::Query, Mode::Call];
 
 /// The party's rights in one mode.
 pub(super) struct ModeRights {
@@ -59,7 +60,12 @@ fn in_mode(reading: &Reading<'_>, ix: ResourceIx, mode: Mode) -> ModeRights {
     let handler = handler(reading);
     let mut ways = Vec::new();
     let mut furthest: Option<Refusal> = None;
-    for purpose in reading.policy.purposes() {
+    for (purpose, (operation, asked)) in reading
+        .policy
+        .purposes()
+        .iter()
+        .flat_map(|purpose| named(resource, mode).into_iter().map(move |named| (purpose, named)))
+    {
         let question = Question {
             caller: reading.caller,
             stale: false,
@@ -68,20 +74,12 @@ fn in_mode(reading: &Reading<'_>, ix: ResourceIx, mode: Mode) -> ModeRights {
             matter: Ok(true),
             resource: resource.code.as_str(),
             mode,
+            operation,
             today: reading.today,
         };
-        let found = admit(reading.policy, &question).map(|admission| {
-            resource.key_sets.iter().map(move |key| (admission, Asked { key: *key, fields: None })).collect::<Vec<_>>()
-        });
-        let asked = found.unwrap_or_else(|refusal| {
-            keep_furthest(&mut furthest, refusal);
-            Vec::new()
-        });
-        for (admission, asked) in asked {
-            match authorize(reading.policy, &admission, &asked) {
-                Ok(permit) => ways.push(permit),
-                Err(refusal) => keep_furthest(&mut furthest, refusal),
-            }
+        match admit(reading.policy, &question).and_then(|admission| authorize(reading.policy, &admission, &asked)) {
+            Ok(permit) => ways.push(permit),
+            Err(refusal) => keep_furthest(&mut furthest, refusal),
         }
     }
     if !SERVED.contains(&mode) && !ways.is_empty() {
@@ -89,6 +87,18 @@ fn in_mode(reading: &Reading<'_>, ix: ResourceIx, mode: Mode) -> ModeRights {
     }
     let refusal = ways.is_empty().then(|| furthest.unwrap_or_else(|| Code::PurposeUnknown.into()));
     ModeRights { mode, ways, refusal }
+}
+
+/// What a call in a mode may name: a key set, or an operation with the items that it gives out.
+fn named(resource: &Resource, mode: Mode) -> Vec<(Option<OperationIx>, Asked)> {
+    if mode != Mode::Call {
+        return resource.key_sets.iter().map(|key| (None, Asked { key: *key, fields: None })).collect();
+    }
+    let asked = |operation: &Operation| Asked { key: operation.key(), fields: Some(operation.items) };
+    let declared = (0..).map(OperationIx).zip(&resource.operations).map(|(ix, operation)| (Some(ix), asked(operation)));
+    // A resource that declares nothing to call is refused like an operation that nobody was granted.
+    let nothing = resource.operations.is_empty().then_some((None, Asked { key: ItemSet::EMPTY, fields: None }));
+    declared.chain(nothing).collect()
 }
 
 /// Codes are ordered as they are checked.

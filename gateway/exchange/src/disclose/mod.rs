@@ -4,13 +4,15 @@
 //! not recorded first (law 1), and the permit, so nothing beyond the granted items can be read from
 //! a provider's answer. What cannot be parsed and checked is refused, never passed.
 
+mod flow;
 mod matching;
 mod records;
 mod verdicts;
 mod written;
 
+pub(crate) use flow::{Flow, Unprojected};
 pub(crate) use matching::KeyMatch;
-pub(crate) use records::{Page, Projected, project};
+pub(crate) use records::{Page, project};
 pub(crate) use verdicts::{Judged, body as verdict_body, judge};
 
 use bytes::Bytes;
@@ -34,30 +36,26 @@ impl Opened {
     }
 }
 
-/// A body that may leave, with the record that allows it.
-pub(crate) struct Disclosed {
-    /// The proof, now spent on this body.
-    pub(crate) opened: Opened,
-    /// JSON.
-    pub(crate) body: Bytes,
+/// What may leave.
+pub(crate) enum Disclosed {
+    /// All of it.
+    Whole(Bytes),
+    /// Piece by piece.
+    Flow(Flow),
 }
 
-/// Spends the record on a body made by [`project`] or [`judge`].
-pub(crate) fn disclose(opened: Opened, body: Body) -> Disclosed {
-    Disclosed { opened, body: body.0 }
+/// Spends the record on a body made by [`project`], [`verdict_body`] or [`Unprojected`]; the record is given back for
+/// the receipt only.
+pub(crate) fn disclose(opened: Opened, body: Body) -> (Opened, Disclosed) {
+    (opened, body.0)
 }
 
-/// A finished body; only the modules of this folder make one.
-pub(crate) struct Body(Bytes);
+/// A body that may leave once its access is recorded; only the modules of this folder make one.
+pub(crate) struct Body(Disclosed);
 
 impl Body {
     fn new(json: String) -> Self {
-        Self(Bytes::from(json))
-    }
-
-    /// Length in bytes.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        Self(Disclosed::Whole(Bytes::from(json)))
     }
 }
 

@@ -76,6 +76,7 @@ pub(crate) fn outcome(key: RequestKey, ref_ctr: u64) -> Outcome<'static> {
         head: head(key),
         ref_ctr,
         subjects: SubjectTags::none(),
+        response_digest: None,
         http_status: 200,
         response_bytes: 289,
         duration_us: 1_800,

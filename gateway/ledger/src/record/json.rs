@@ -85,12 +85,17 @@ fn access(record: &Access<'_>) -> Value {
 }
 
 fn outcome(record: &Outcome<'_>) -> Value {
-    json!({
+    let mut fields = json!({
         "ref_ctr": record.ref_ctr, "subjects": subjects(&record.subjects), "http_status": record.http_status,
         "response_bytes": record.response_bytes, "duration_us": record.duration_us,
         "upstream_us": record.upstream_us, "origin_code": record.origin_code, "aborted": record.aborted,
         "rows_returned": record.rows,
-    })
+    });
+    // Younger than the first records: it stands only where there is one.
+    if let (Some(digest), Value::Object(fields)) = (record.response_digest, &mut fields) {
+        fields.insert("response_digest".to_owned(), hex(&digest).into());
+    }
+    fields
 }
 
 fn subjects(subjects: &SubjectTags<'_>) -> Value {

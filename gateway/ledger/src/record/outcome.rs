@@ -18,6 +18,8 @@ pub struct Outcome<'a> {
     pub ref_ctr: u64,
     /// Row 14: subjects found in the response.
     pub subjects: SubjectTags<'a>,
+    /// Row 18: SHA-256 of the body sent, where it was computed: sealed files and answers that were read whole.
+    pub response_digest: Option<[u8; 32]>,
     /// Row 19: status sent.
     pub http_status: u16,
     /// Row 19: body bytes sent.
@@ -40,7 +42,7 @@ impl<'a> Outcome<'a> {
         let mut sink = Sink::record(out, OUTCOME_ROWS, Kind::Outcome, &self.head);
         sink.uint(self.ref_ctr).nulls(8);
         self.subjects.encode(&mut sink);
-        sink.nulls(4);
+        sink.nulls(3).optional_bytes(self.response_digest.as_ref().map(<[u8; 32]>::as_slice));
         sink.array(6).uint(self.http_status).uint(self.response_bytes).uint(self.duration_us);
         sink.uint(self.upstream_us).text(self.origin_code).truth(self.aborted);
         sink.uint(self.rows);
@@ -50,7 +52,8 @@ impl<'a> Outcome<'a> {
         let ref_ctr = from.u64()?;
         from.skip(8)?;
         let subjects = SubjectTags::decode(from)?;
-        from.skip(4)?;
+        from.skip(3)?;
+        let response_digest = from.optional_fixed()?;
         from.group(6)?;
         let (http_status, response_bytes) = (from.inner().u16()?, from.inner().u64()?);
         let (duration_us, upstream_us) = (from.inner().u64()?, from.inner().u64()?);
@@ -60,6 +63,7 @@ impl<'a> Outcome<'a> {
             head,
             ref_ctr,
             subjects,
+            response_digest,
             http_status,
             response_bytes,
             duration_us,

@@ -53,6 +53,7 @@ fn records() -> Vec<Vec<u8>> {
         head: head(key(2)),
         ref_ctr: 1,
         subjects: SubjectTags::none(),
+        response_digest: None,
         http_status: 200,
         response_bytes: 289,
         duration_us: 1_800,

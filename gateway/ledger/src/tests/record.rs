@@ -53,6 +53,7 @@ fn every_kind_survives_the_round_trip() {
         head,
         ref_ctr: 69_999,
         subjects: SubjectTags::none(),
+        response_digest: Some([9; 32]),
         http_status: 200,
         response_bytes: 289,
         duration_us: 1_800,
@@ -68,7 +69,11 @@ fn every_kind_survives_the_round_trip() {
         620,
         &["consumer_party", "src_ip", "subjects", "fields_mask", "request_id", "units"],
     );
-    check(&Record::Outcome(outcome), 110, &["ref_ctr", "http_status", "upstream_us", "rows_returned"]);
+    check(
+        &Record::Outcome(outcome),
+        145,
+        &["ref_ctr", "http_status", "upstream_us", "rows_returned", "response_digest"],
+    );
     check(&Record::Subjects(Subjects { head, ref_ctr: 1, subjects }), 400, &["ref_ctr", "subjects"]);
     check(&Record::RejectSummary(summary), 110, &["window_s", "reason", "client", "count"]);
 }

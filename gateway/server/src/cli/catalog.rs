@@ -16,6 +16,18 @@ pub(crate) enum Catalog {
     Apply(CatalogApply),
     /// Write the node's catalogue in its canonical form
     Export(CatalogExport),
+    /// Draft operations of a resource from an OpenAPI 3 document in JSON
+    ImportOpenapi(CatalogImportOpenapi),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CatalogImportOpenapi {
+    /// The document
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Catalogue code of the resource that the operations will belong to
+    #[arg(long, value_name = "CODE")]
+    pub(crate) resource: String,
 }
 
 #[derive(Debug, Args)]

@@ -11,9 +11,11 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 use sluice_config::catalogue::{Fates, Summary};
+use sluice_config::openapi::operations;
 use sluice_config::{Catalogue, Difference, Fault};
+use sluice_domain::ResourceCode;
 
-use crate::cli::{Catalog, CatalogCheck, CatalogDiff, CatalogExport, Format};
+use crate::cli::{Catalog, CatalogCheck, CatalogDiff, CatalogExport, CatalogImportOpenapi, Format};
 use crate::failure::{CONFIGURATION, FAILED, Outcome};
 use crate::output;
 
@@ -30,7 +32,17 @@ pub(crate) fn run(command: Catalog) -> Outcome {
         }),
         Catalog::Apply(given) => apply::run(&given),
         Catalog::Export(given) => export(&given),
+        Catalog::ImportOpenapi(given) => import_openapi(&given),
     }
+}
+
+/// Prints a draft for a person to complete; nothing is written anywhere.
+fn import_openapi(given: &CatalogImportOpenapi) -> Outcome {
+    let resource = ResourceCode::new(&given.resource).context("--resource")?;
+    let document = fs::read_to_string(&given.file).with_context(|| format!("cannot read {}", given.file.display()))?;
+    let drafted = operations(&document, &resource).with_context(|| given.file.display().to_string())?;
+    output::line(drafted.trim_end())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The catalogue files that a path names: itself, or the `*.toml` of a folder in the order of their names.

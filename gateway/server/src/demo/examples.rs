@@ -132,6 +132,7 @@ impl<'a> Search<'a> {
             matter: Ok(true),
             resource: resource.code.as_str(),
             mode,
+            operation: None,
             today: self.today,
         }
     }

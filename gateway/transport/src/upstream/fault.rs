@@ -28,6 +28,9 @@ pub enum UpstreamFault {
         /// Largest allowed.
         bytes_max: usize,
     },
+    /// The request's own body broke off while it was passed on.
+    #[error("the request's body broke off")]
+    Interrupted,
 }
 
 /// Why there is no connection.

@@ -5,13 +5,12 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -20,26 +19,29 @@ use super::connect::Stream;
 use super::fault::UpstreamFault;
 use super::heads::{Heads, Watched};
 use super::hygiene;
+use super::payload::Payload;
 use crate::body::Gathered;
 use crate::limits::HTTP1_BUFFER_BYTES;
 
 /// A connection that can carry one request at a time.
 pub(super) struct Line {
-    sender: http1::SendRequest<Full<Bytes>>,
+    sender: http1::SendRequest<Payload>,
     /// `None` once it has ended; dropping it gives back a request that it never began.
-    connection: Option<http1::Connection<TokioIo<Watched<Stream>>, Full<Bytes>>>,
+    connection: Option<http1::Connection<TokioIo<Watched<Stream>>, Payload>>,
     heads: Rc<RefCell<Heads>>,
     /// What it is connected to.
     pub(super) address: SocketAddr,
     /// Not used after this.
     pub(super) ends_at: Instant,
-    pub(super) has_served: bool,
+    has_served: bool,
+    /// Whether the request under way is not its first.
+    is_reused: bool,
 }
 
 /// A request that got no answer.
 pub(super) enum Failure {
     /// Nothing of it left: it may be sent again.
-    Unsent(Box<Request<Full<Bytes>>>),
+    Unsent(Box<Request<Payload>>),
     /// It may have arrived.
     Fault(UpstreamFault),
 }
@@ -51,27 +53,26 @@ impl Line {
         builder.max_buf_size(HTTP1_BUFFER_BYTES);
         let (stream, heads) = Watched::new(stream);
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.ok()?;
-        Some(Self { sender, connection: Some(connection), heads, address, ends_at, has_served: false })
+        Some(Self {
+            sender,
+            connection: Some(connection),
+            heads,
+            address,
+            ends_at,
+            has_served: false,
+            is_reused: false,
+        })
     }
 
     /// Whether the next request can go over this connection; notices if the provider has closed it
     /// or sent something unasked.
     pub(super) async fn is_usable(&mut self) -> bool {
-        poll_fn(|cx| {
-            self.drive(cx);
-            Poll::Ready(())
-        })
-        .await;
-        self.connection.is_some() && self.sender.is_ready()
+        poll_fn(|cx| Poll::Ready(self.is_settled(cx))).await
     }
 
-    /// Sends `request` and reads the answer whole. If the future is dropped, the connection must be too.
-    pub(super) async fn exchange(
-        &mut self,
-        request: Request<Full<Bytes>>,
-        bytes_max: usize,
-    ) -> Result<Response<Bytes>, Failure> {
-        let reused = std::mem::replace(&mut self.has_served, true);
+    /// Sends `request` and waits for the head of the answer. If the future is dropped, the connection must be too.
+    pub(super) async fn send(&mut self, request: Request<Payload>) -> Result<Response<Incoming>, Failure> {
+        self.is_reused = std::mem::replace(&mut self.has_served, true);
         self.heads.borrow_mut().begin();
         let mut answer = pin!(self.sender.try_send_request(request));
         let answer = poll_fn(|cx| {
@@ -79,46 +80,68 @@ impl Line {
             answer.as_mut().poll(cx)
         })
         .await;
+        let has_begun = || self.heads.borrow().has_begun();
         let answer = answer.map_err(|mut error| match error.take_message() {
             Some(request) => Failure::Unsent(Box::new(request)),
-            None => Failure::Fault(UpstreamFault::Broken { answered: self.heads.borrow().has_begun(), reused }),
+            None => Failure::Fault(UpstreamFault::Broken { answered: has_begun(), reused: self.is_reused }),
         })?;
-        self.read(answer, bytes_max, reused).await.map_err(Failure::Fault)
+        let is_clean = self.heads.borrow().are_clean() && hygiene::is_well_framed(answer.headers());
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS || !is_clean {
+            return Err(Failure::Fault(self.broken()));
+        }
+        Ok(answer)
     }
 
-    async fn read(
+    /// Reads an answer whole.
+    pub(super) async fn read(
         &mut self,
         answer: Response<Incoming>,
         bytes_max: usize,
-        reused: bool,
     ) -> Result<Response<Bytes>, UpstreamFault> {
         let (mut head, mut body) = answer.into_parts();
-        let broken = UpstreamFault::Broken { answered: true, reused };
-        let is_clean = self.heads.borrow().are_clean() && hygiene::is_well_framed(&head.headers);
-        if head.status == StatusCode::SWITCHING_PROTOCOLS || !is_clean {
-            return Err(broken);
-        }
         if body.size_hint().lower() > bytes_max as u64 {
             return Err(UpstreamFault::TooLarge { bytes_max });
         }
         let mut gathered = Gathered::new(bytes_max);
         loop {
-            let frame = poll_fn(|cx| {
-                self.drive(cx);
-                Pin::new(&mut body).poll_frame(cx)
-            });
-            match frame.await {
+            match poll_fn(|cx| self.poll_body(&mut body, cx)).await {
                 None => break,
-                Some(Err(_)) => return Err(broken),
-                Some(Ok(frame)) => {
-                    // Trailers are dropped.
-                    let Ok(piece) = frame.into_data() else { continue };
-                    gathered.push(piece).map_err(|_| UpstreamFault::TooLarge { bytes_max })?;
-                }
+                Some(Err(fault)) => return Err(fault),
+                Some(Ok(piece)) => gathered.push(piece).map_err(|_| UpstreamFault::TooLarge { bytes_max })?,
             }
         }
         hygiene::strip(&mut head.headers);
         Ok(Response::from_parts(head, gathered.finish()))
+    }
+
+    /// The next piece of an answer's body. Trailers are dropped.
+    pub(super) fn poll_body(
+        &mut self,
+        body: &mut Incoming,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, UpstreamFault>>> {
+        loop {
+            self.drive(cx);
+            match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+                None => return Poll::Ready(None),
+                Some(Err(_)) => return Poll::Ready(Some(Err(self.broken()))),
+                Some(Ok(frame)) => {
+                    if let Ok(piece) = frame.into_data() {
+                        return Poll::Ready(Some(Ok(piece)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the next request can go over this connection now, as far as it is known without waiting.
+    pub(super) fn is_settled(&mut self, cx: &mut Context<'_>) -> bool {
+        self.drive(cx);
+        self.connection.is_some() && self.sender.is_ready()
+    }
+
+    fn broken(&self) -> UpstreamFault {
+        UpstreamFault::Broken { answered: true, reused: self.is_reused }
     }
 
     fn drive(&mut self, cx: &mut Context<'_>) {
@@ -152,8 +175,8 @@ mod tests {
         while line.is_usable().await {
             tokio::task::yield_now().await;
         }
-        let request = Request::post("/a").body(Full::new(Bytes::from_static(b"ask"))).unwrap();
-        match line.exchange(request, 10).await {
+        let request = Request::post("/a").body(Payload::Whole(Bytes::from_static(b"ask").into())).unwrap();
+        match line.send(request).await {
             Err(Failure::Unsent(request)) => assert_eq!(request.uri(), "/a"),
             _ => panic!("nothing of the request could have left"),
         }

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use foldhash::fast::RandomState;
 use http::{Request, Response};
 use http_body_util::Full;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use hyper::body::Incoming;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
 
 use super::connect::connect;
@@ -19,13 +20,14 @@ use super::endpoint::Endpoint;
 use super::fault::{UnreachableKind, UpstreamFault};
 use super::hygiene;
 use super::line::{Failure, Line};
+use super::payload::Payload;
 use crate::clock;
 
 /// One worker's connections to one endpoint.
 pub struct Upstream {
     endpoint: Arc<Endpoint>,
     counts: Arc<Counts>,
-    permits: Semaphore,
+    places: Arc<Semaphore>,
     waiting: Cell<usize>,
     /// Most recently used last.
     idle: RefCell<VecDeque<Idle>>,
@@ -42,7 +44,7 @@ impl Upstream {
     /// An empty pool, whose counts the endpoint adds to those of other workers.
     pub fn new(endpoint: Arc<Endpoint>) -> Self {
         Self {
-            permits: Semaphore::new(endpoint.limits.connections_max),
+            places: Arc::new(Semaphore::new(endpoint.limits.connections_max)),
             counts: endpoint.counts(),
             endpoint,
             waiting: Cell::new(0),
@@ -68,67 +70,58 @@ impl Upstream {
         body_bytes_max: usize,
     ) -> Result<Response<Bytes>, UpstreamFault> {
         let sent = Cell::new(false);
-        timeout_at(clock::timer_at(deadline), self.attempt(request, body_bytes_max, &sent))
+        let answering = async {
+            let _place = self.place().await?;
+            let (mut line, answer) = self.begin(request.map(Payload::Whole), &sent).await?;
+            let answer = line.line.read(answer, body_bytes_max).await?;
+            if line.line.is_usable().await {
+                self.keep(line);
+            }
+            Ok(answer)
+        };
+        timeout_at(clock::timer_at(deadline), answering)
             .await
             .unwrap_or_else(|_| Err(UpstreamFault::Timeout { sent: sent.get() }))
     }
 
-    async fn attempt(
+    /// Sends a request and waits for the head of its answer.
+    pub(super) async fn begin(
         &self,
-        mut request: Request<Full<Bytes>>,
-        bytes_max: usize,
+        mut request: Request<Payload>,
         sent: &Cell<bool>,
-    ) -> Result<Response<Bytes>, UpstreamFault> {
-        let _permit = self.permit().await?;
+    ) -> Result<(Counted, Response<Incoming>), UpstreamFault> {
         hygiene::clean_request(&mut request, &self.endpoint.authority);
-        if let Some(line) = self.take().await {
+        if let Some(mut line) = self.take().await {
             self.counts.reused.add(1);
-            match self.exchange(line, request, bytes_max, sent).await {
-                Ok(answer) => return Ok(answer),
+            sent.set(true);
+            match line.line.send(request).await {
+                Ok(answer) => return Ok((line, answer)),
                 Err(Failure::Fault(fault)) => return Err(fault),
                 Err(Failure::Unsent(unsent)) => request = *unsent,
             }
+            sent.set(false);
             self.counts.retries.add(1);
         }
-        let line = self.open().await.map_err(UpstreamFault::Unreachable)?;
-        self.exchange(line, request, bytes_max, sent).await.map_err(|failure| match failure {
-            Failure::Fault(fault) => fault,
-            Failure::Unsent(_) => UpstreamFault::Unreachable(UnreachableKind::Network),
-        })
-    }
-
-    async fn exchange(
-        &self,
-        mut line: Counted,
-        request: Request<Full<Bytes>>,
-        bytes_max: usize,
-        sent: &Cell<bool>,
-    ) -> Result<Response<Bytes>, Failure> {
+        let mut line = self.open().await.map_err(UpstreamFault::Unreachable)?;
         sent.set(true);
-        let outcome = line.line.exchange(request, bytes_max).await;
-        match &outcome {
-            Ok(_) => {
-                if line.line.is_usable().await {
-                    self.keep(line);
-                }
-            }
-            Err(Failure::Unsent(_)) => sent.set(false),
-            Err(Failure::Fault(_)) => {}
+        match line.line.send(request).await {
+            Ok(answer) => Ok((line, answer)),
+            Err(Failure::Fault(fault)) => Err(fault),
+            Err(Failure::Unsent(_)) => Err(UpstreamFault::Unreachable(UnreachableKind::Network)),
         }
-        outcome
     }
 
     /// A place among the connections in use; waits in line if there is none, up to a number.
-    async fn permit(&self) -> Result<SemaphorePermit<'_>, UpstreamFault> {
+    pub(super) async fn place(&self) -> Result<OwnedSemaphorePermit, UpstreamFault> {
         let busy = UpstreamFault::Unreachable(UnreachableKind::Busy);
-        if let Ok(permit) = self.permits.try_acquire() {
-            return Ok(permit);
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            return Ok(place);
         }
         if self.waiting.get() >= self.endpoint.limits.waiting_max {
             return Err(busy);
         }
         let _waiting = Waiting::begin(&self.waiting);
-        self.permits.acquire().await.map_err(|_| busy)
+        Arc::clone(&self.places).acquire_owned().await.map_err(|_| busy)
     }
 
     /// The connection used last that can still be used. Drops those that cannot.
@@ -145,7 +138,7 @@ impl Upstream {
         }
     }
 
-    fn keep(&self, line: Counted) {
+    pub(super) fn keep(&self, line: Counted) {
         let now = clock::now();
         let limits = &self.endpoint.limits;
         let mut idle = self.idle.borrow_mut();
@@ -195,8 +188,8 @@ impl Drop for Upstream {
 }
 
 /// A connection that is counted as open.
-struct Counted {
-    line: Line,
+pub(super) struct Counted {
+    pub(super) line: Line,
     counts: Arc<Counts>,
 }
 
