@@ -54,7 +54,7 @@ impl Upstream {
         let sent = Cell::new(false);
         let mut answering = pin!(async {
             let place = self.place().await?;
-            let (line, answer) = self.begin(Request::from_parts(head, payload), &sent).await?;
+            let (line, answer) = self.begin(Box::new(Request::from_parts(head, payload)), &sent).await?;
             Ok((place, line, answer))
         });
         let ends_at = times.answer.ends_at;

@@ -71,10 +71,10 @@ impl Line {
     }
 
     /// Sends `request` and waits for the head of the answer. If the future is dropped, the connection must be too.
-    pub(super) async fn send(&mut self, request: Request<Payload>) -> Result<Response<Incoming>, Failure> {
+    pub(super) async fn send(&mut self, request: Box<Request<Payload>>) -> Result<Response<Incoming>, Failure> {
         self.is_reused = std::mem::replace(&mut self.has_served, true);
         self.heads.borrow_mut().begin();
-        let mut answer = pin!(self.sender.try_send_request(request));
+        let mut answer = pin!(self.sender.try_send_request(*request));
         let answer = poll_fn(|cx| {
             self.drive(cx);
             answer.as_mut().poll(cx)
@@ -176,7 +176,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         let request = Request::post("/a").body(Payload::Whole(Bytes::from_static(b"ask").into())).unwrap();
-        match line.send(request).await {
+        match line.send(Box::new(request)).await {
             Err(Failure::Unsent(request)) => assert_eq!(request.uri(), "/a"),
             _ => panic!("nothing of the request could have left"),
         }

@@ -72,7 +72,7 @@ impl Upstream {
         let sent = Cell::new(false);
         let answering = async {
             let _place = self.place().await?;
-            let (mut line, answer) = self.begin(request.map(Payload::Whole), &sent).await?;
+            let (mut line, answer) = self.begin(Box::new(request.map(Payload::Whole)), &sent).await?;
             let answer = line.line.read(answer, body_bytes_max).await?;
             if line.line.is_usable().await {
                 self.keep(line);
@@ -84,10 +84,11 @@ impl Upstream {
             .unwrap_or_else(|_| Err(UpstreamFault::Timeout { sent: sent.get() }))
     }
 
-    /// Sends a request and waits for the head of its answer.
+    /// Sends a request and waits for the head of its answer. It comes boxed, because futures within futures would
+    /// otherwise copy it from each to the next.
     pub(super) async fn begin(
         &self,
-        mut request: Request<Payload>,
+        mut request: Box<Request<Payload>>,
         sent: &Cell<bool>,
     ) -> Result<(Counted, Response<Incoming>), UpstreamFault> {
         hygiene::clean_request(&mut request, &self.endpoint.authority);
@@ -97,7 +98,7 @@ impl Upstream {
             match line.line.send(request).await {
                 Ok(answer) => return Ok((line, answer)),
                 Err(Failure::Fault(fault)) => return Err(fault),
-                Err(Failure::Unsent(unsent)) => request = *unsent,
+                Err(Failure::Unsent(unsent)) => request = unsent,
             }
             sent.set(false);
             self.counts.retries.add(1);
@@ -189,14 +190,15 @@ impl Drop for Upstream {
 
 /// A connection that is counted as open.
 pub(super) struct Counted {
-    pub(super) line: Line,
+    /// Boxed: hyper's connection is kilobytes, and a kept one is moved several times for each request.
+    pub(super) line: Box<Line>,
     counts: Arc<Counts>,
 }
 
 impl Counted {
     fn new(line: Line, counts: &Arc<Counts>) -> Self {
         counts.open.add(1);
-        Self { line, counts: Arc::clone(counts) }
+        Self { line: Box::new(line), counts: Arc::clone(counts) }
     }
 }
 
