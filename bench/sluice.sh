@@ -1,12 +1,16 @@
 # shellcheck shell=bash
 # How bench/compare starts Sluice: one worker on the proxy's core, configuration and catalogue made for the run.
+# Twice: as it is, and with its ledger in memory, where a sync costs nothing, to tell what durability costs (G1, G4).
+# That one is a measuring device; a node's ledger belongs on a disk.
 #
 # Everything that knows Sluice's own files and calls stands here, and nowhere else in bench/; a test of sluice-bench
 # loads what this file writes. Sourced by compare, which provides PKI (certificates and keys), RUN (scratch
-# directory), LEDGER (directory on a real disk), BIN (build output), BENCH (sluice-bench), PROXY_CORE, and the functions
+# directory), BIN (build output), BENCH (sluice-bench), PROXY_CORE, and the functions
 # `start NAME CORE COMMAND…` (pinned and bounded in time, sets STARTED) and `wait_port PORT NAME`.
 
 SLUICE_PORT=8443
+SLUICE_VOLATILE_PORT=8453
+# Both are addressed by the tokens of one issuer.
 SLUICE_URL="https://localhost:$SLUICE_PORT"
 SLUICE_ISSUER=https://idp.bench.example
 SLUICE_PERSON_PATH=/v1/resources/900001001/000001/query
@@ -17,21 +21,21 @@ SLUICE_PENALTIES_BODY='{"filter":{"TYSHXYDM":"91430689TE0000010W"}}'
 SLUICE_PERSON_TEXT='湖南省岳阳市临澜市临江镇长江路18号2栋301室'
 SLUICE_PENALTIES_TEXT='临市监罚〔2026〕0020号'
 
-# Sets SLUICE_PID to a process whose tree holds the gateway.
+# start_sluice NAME PORT LEDGER; sets SLUICE_STARTED to a process whose tree holds the gateway.
 start_sluice() {
   if [ ! -x "$BIN/sluice" ]; then
     echo "bench/compare: $BIN/sluice is missing; build it: cargo build --profile bench -p sluice-server" >&2
     return 1
   fi
-  write_sluice_files
-  if ! "$BIN/sluice" check --config "$RUN/sluice.toml" >"$RUN/sluice-check.log" 2>&1; then
+  write_sluice_files "$1" "$2" "$3"
+  if ! "$BIN/sluice" check --config "$RUN/$1.toml" >"$RUN/$1-check.log" 2>&1; then
     echo "bench/compare: sluice check refuses the bench's configuration:" >&2
-    tail -n 20 "$RUN/sluice-check.log" >&2
+    tail -n 20 "$RUN/$1-check.log" >&2
     return 1
   fi
-  start sluice "$PROXY_CORE" "$BIN/sluice" serve --config "$RUN/sluice.toml"
-  SLUICE_PID=$STARTED
-  wait_port "$SLUICE_PORT" sluice
+  start "$1" "$PROXY_CORE" "$BIN/sluice" serve --config "$RUN/$1.toml"
+  SLUICE_STARTED=$STARTED
+  wait_port "$2" "$1"
 }
 
 # Tokens of a configured issuer, bound to the client certificate.
@@ -40,16 +44,18 @@ mint_sluice_tokens() {
     --bind "$PKI/bench.main.pem" --out "$1"
 }
 
+# write_sluice_files NAME PORT LEDGER: NAME.toml and the catalogue, in $RUN.
 write_sluice_files() {
-  od -An -tx1 -N32 /dev/urandom | tr -d ' \n' >"$RUN/subjects.hex"
-  cat >"$RUN/sluice.toml" <<TOML
+  local name=$1 port=$2 ledger=$3
+  od -An -tx1 -N32 /dev/urandom | tr -d ' \n' >"$RUN/$name-subjects.hex"
+  cat >"$RUN/$name.toml" <<TOML
 [node]
-name = "bench"
+name = "$name"
 environment = "test"
 
 [data]
-listen = "127.0.0.1:$SLUICE_PORT"
-public_url = "$SLUICE_URL"
+listen = "127.0.0.1:$port"
+public_url = "https://localhost:$port"
 certificate = "$PKI/server.pem"
 key = "file:$PKI/server.key"
 client_ca = "$PKI/ca.pem"
@@ -57,10 +63,10 @@ crl = ["$PKI/crl.pem"]
 workers = 1
 
 [ops]
-listen = "127.0.0.1:8445"
+listen = "127.0.0.1:$((port + 2))"
 
 [ledger]
-dir = "$LEDGER"
+dir = "$ledger"
 origin = "bench.example/access"
 
 [tokens]
@@ -72,7 +78,7 @@ audience = "$SLUICE_URL"
 jwks = "$PKI/jwks.json"
 
 [subjects]
-key = "file:$RUN/subjects.hex"
+key = "file:$RUN/$name-subjects.hex"
 
 [catalogue]
 files = ["$RUN/catalogue.toml"]

@@ -13,7 +13,7 @@ fn the_bench_configures_sluice_correctly() {
     pki::run(&pki::Options { dir: pki_dir.clone(), systems: vec!["bench.main".into()] }).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sluice.sh");
     let written = Command::new("bash")
-        .args(["-euc", r#". "$0"; write_sluice_files"#])
+        .args(["-euc", r#". "$0"; write_sluice_files sluice 8443 "$LEDGER""#])
         .arg(&script)
         .env("RUN", dir.path())
         .env("PKI", &pki_dir)

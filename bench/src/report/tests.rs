@@ -90,3 +90,22 @@ fn missing_and_damaged_results_are_named() {
         assert!(format!("{:#}", run(&options).unwrap_err()).contains(name), "{name}");
     }
 }
+
+#[test]
+fn the_cost_of_durability_and_of_projection_is_told() {
+    let slower = |mut measured: Measured| {
+        measured.rps = 900.0;
+        measured
+    };
+    let report = report(&[
+        slower(result("sluice-query", 1, 44.0)),
+        result("sluice-volatile", 1, 40.0),
+        result("haproxy-f7", 1, 30.0),
+        result("sluice-query-10k", 1, 64.0),
+        result("haproxy-f7-10k", 1, 40.0),
+    ]);
+    assert!(line(&report, "G4 (CPU)").ends_with("1.10 (1.10–1.10)"), "{report}");
+    assert!(line(&report, "G4 (requests/s)").ends_with("0.90 (0.90–0.90)"), "{report}");
+    // (64 − 44) − (40 − 30) = 10 µs over 9.72 KB.
+    assert!(line(&report, "G6").ends_with("1.03 (1.03–1.03)"), "{report}");
+}
