@@ -15,6 +15,7 @@ SLUICE_URL="https://localhost:$SLUICE_PORT"
 SLUICE_ISSUER=https://idp.bench.example
 SLUICE_PERSON_PATH=/v1/resources/900001001/000001/query
 SLUICE_PENALTIES_PATH=/v1/resources/900002001/000002/query
+SLUICE_CALL_PATH=/v1/resources/900003001/000003/call/289/query
 SLUICE_PERSON_BODY='{"filter":{"GMSFHM":"430689198503120011"}}'
 SLUICE_PENALTIES_BODY='{"filter":{"TYSHXYDM":"91430689TE0000010W"}}'
 # A text that only a right answer holds: a granted item of the last record.
@@ -145,6 +146,17 @@ items = [
   { code = "GSQX", name = "公示期限", type = "D", length = 10, level = "L1" },
 ]
 
+[[resources]]
+code = "900003001/000003"
+name = "接口调用(样例)"
+provider = "provider"
+share_type = "conditional"
+modes = ["call"]
+update_cycle = "实时"
+key_sets = [["WH"]]
+items = [{ code = "WH", name = "文号", type = "C", length = 64, level = "L1", key = true }]
+operations = [{ id = "read", method = "POST", path = "/289/query", items = ["WH"], safe = true, request_types = ["application/json"] }]
+
 [[rest]]
 resource = "900001001/000001"
 base_url = "http://127.0.0.1:9000/records/289"
@@ -156,6 +168,12 @@ connections_max = 256
 resource = "900002001/000002"
 base_url = "http://127.0.0.1:9000/records/10k"
 style = "standard"
+concurrency = 1000
+connections_max = 256
+
+[[rest]]
+resource = "900003001/000003"
+base_url = "http://127.0.0.1:9000/records"
 concurrency = 1000
 connections_max = 256
 
@@ -177,6 +195,19 @@ party = "bench"
 resource = "900002001/000002"
 modes = ["query"]
 fields = ["TYSHXYDM", "JDSWH", "CFRQ", "CFJG"]
+clear_level = "L3"
+purposes = ["SHJZ"]
+valid_from = "2026-01-01"
+valid_until = "2099-12-31"
+limits = { per_second = 1000000, per_day = 1000000000 }
+
+[[grants]]
+id = "G-9003"
+party = "bench"
+resource = "900003001/000003"
+modes = ["call"]
+operations = ["read"]
+fields = ["WH"]
 clear_level = "L3"
 purposes = ["SHJZ"]
 valid_from = "2026-01-01"

@@ -22,7 +22,7 @@ struct Row {
     work: &'static str,
 }
 
-const ROWS: [Row; 9] = [
+const ROWS: [Row; 10] = [
     Row { id: "nginx-mtls", title: "nginx mTLS, 289 B", work: "TLS and proxying only" },
     Row {
         id: "nginx-log-limit",
@@ -30,6 +30,11 @@ const ROWS: [Row; 9] = [
         work: "buffered access log, rate limit; no token, no rights",
     },
     Row { id: "haproxy-mtls", title: "HAProxy mTLS, 289 B", work: "TLS and proxying only" },
+    Row {
+        id: "sluice-call",
+        title: "Sluice call, 289 B, ledger in memory",
+        work: "verified identity, grant, quota, operation, record; the body passed on: beside proxying only",
+    },
     Row {
         id: "haproxy-f5",
         title: "HAProxy f5, 289 B",
@@ -62,7 +67,9 @@ struct Goal {
     figure: fn(&Measured) -> Option<f64>,
 }
 
-const GOALS: [Goal; 4] = [
+const GOALS: [Goal; 6] = [
+    Goal { name: "G1: Sluice call ÷ nginx mTLS", above: "sluice-call", below: "nginx-mtls", figure: cpu_us },
+    Goal { name: "G1: Sluice call ÷ HAProxy mTLS", above: "sluice-call", below: "haproxy-mtls", figure: cpu_us },
     Goal { name: "G2 (289 B): Sluice query ÷ HAProxy f7", above: "sluice-query", below: "haproxy-f7", figure: cpu_us },
     Goal {
         name: "G2 (10 KB): Sluice query ÷ HAProxy f7",
