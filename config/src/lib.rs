@@ -51,7 +51,15 @@ impl Loaded {
 /// Everything that is wrong. If `sluice.toml` itself is wrong, its catalogue files are still
 /// checked as far as it names them.
 pub fn load(path: &Path) -> Result<Loaded, Faults> {
-    load_with(path, None)
+    read(path, None, None)
+}
+
+/// Reads it again for a process that runs with `running`: a change that needs a restart is a fault, too.
+///
+/// # Errors
+/// As [`load`].
+pub fn reload(path: &Path, running: &Settings) -> Result<Loaded, Faults> {
+    read(path, None, Some(running))
 }
 
 /// The same with other catalogue files in place of those that the configuration names: what it would
@@ -60,14 +68,17 @@ pub fn load(path: &Path) -> Result<Loaded, Faults> {
 /// # Errors
 /// As [`load`].
 pub fn load_proposed(path: &Path, catalogue: &[PathBuf]) -> Result<Loaded, Faults> {
-    load_with(path, Some(catalogue))
+    read(path, Some(catalogue), None)
 }
 
-fn load_with(path: &Path, proposed: Option<&[PathBuf]>) -> Result<Loaded, Faults> {
+fn read(path: &Path, proposed: Option<&[PathBuf]>, running: Option<&Settings>) -> Result<Loaded, Faults> {
     let source = Source::read(path).map_err(Faults::one)?;
     let mut faults = Vec::new();
     let loaded = Document::parse(&source, &mut faults).and_then(|document| {
         let (settings, named) = Settings::read(&document, &mut faults);
+        if let Some((running, written)) = running.zip(settings.as_ref()) {
+            settings::refuse_restarts(running, written, &document, &mut faults);
+        }
         let rules = Rules {
             default_limits: settings.as_ref().map(|settings| settings.limits.defaults).unwrap_or_default(),
             environment: settings.as_ref().map(|settings| settings.node.environment),

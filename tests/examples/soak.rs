@@ -1,24 +1,40 @@
-//! Crash rounds for as long as one likes: `tests/soak [ROUNDS]`.
+//! Crash rounds and churn for as long as one likes: see `tests/soak`.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
+use sluice_tests::churn::churn;
 use sluice_tests::crash::{Unsynced, rounds};
 
-/// Rounds of each kind, unless the first argument says otherwise.
-const ROUNDS: usize = 500;
-
 fn main() -> ExitCode {
-    let count = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(ROUNDS);
-    for unsynced in [Unsynced::Kept, Unsynced::Lost] {
-        match rounds(count, unsynced) {
-            Ok(records) => {
-                println!("{count} rounds, unsynced writes {unsynced:?}: all {records} acknowledged records found");
-            }
-            Err(why) => {
-                println!("unsynced writes {unsynced:?}: {why}");
-                return ExitCode::FAILURE;
-            }
+    let mut given = std::env::args().skip(1);
+    let kind = given.next().unwrap_or_default();
+    let Some(count) = given.next().and_then(|count| count.parse::<u32>().ok()) else {
+        println!("usage: soak crash ROUNDS | soak churn SECONDS");
+        return ExitCode::from(2);
+    };
+    let ended = match kind.as_str() {
+        "churn" => churn(Duration::from_secs(count.into())).map(|seen| format!("{count} s of churn: {seen:?}")),
+        _ => crashes(count),
+    };
+    match ended {
+        Ok(seen) => {
+            println!("{seen}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            println!("{why}");
+            ExitCode::FAILURE
         }
     }
-    ExitCode::SUCCESS
+}
+
+fn crashes(count: u32) -> Result<String, String> {
+    let mut seen = Vec::new();
+    for unsynced in [Unsynced::Kept, Unsynced::Lost] {
+        let of_kind = |why| format!("unsynced writes {unsynced:?}: {why}");
+        let records = rounds(usize::try_from(count).unwrap_or(usize::MAX), unsynced).map_err(of_kind)?;
+        seen.push(of_kind(format!("{count} rounds, all {records} acknowledged records found")));
+    }
+    Ok(seen.join("\n"))
 }

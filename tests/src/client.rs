@@ -16,6 +16,16 @@ use serde_json::Value;
 /// Longest wait for bytes of an answer.
 const SILENCE: Duration = Duration::from_secs(20);
 
+/// SHA-256 of the first certificate of a file, in hexadecimal.
+pub fn fingerprint(certificate: &Path) -> String {
+    hex(&CertificateDer::from_pem_file(certificate).expect("a certificate"))
+}
+
+fn hex(der: &[u8]) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
+    digest.as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
 /// Who calls: a client certificate, or none, and a token, or none.
 #[derive(Clone)]
 pub struct Identity {
@@ -289,6 +299,16 @@ impl Connection {
         }
         let host = format!("{}:{port}", identity.server_name);
         Ok(Self { stream, host, token: identity.token.clone(), unread: Vec::new() })
+    }
+
+    /// Whether the handshake resumed an earlier session.
+    pub fn is_resumed(&self) -> bool {
+        self.stream.conn.handshake_kind() == Some(rustls::HandshakeKind::Resumed)
+    }
+
+    /// SHA-256 of the server's certificate in hexadecimal.
+    pub fn server_fingerprint(&self) -> String {
+        hex(self.stream.conn.peer_certificates().and_then(<[_]>::first).expect("a certificate"))
     }
 
     /// Sends a call and reads its answer.

@@ -74,6 +74,13 @@ impl Exchange {
         attempt().unwrap_or_default()
     }
 
+    /// A figure of the metrics page, by its name with labels as they stand there.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let page = self.ops("/metrics").1;
+        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse().ok())
+    }
+
     /// The ledger's folder.
     pub fn ledger(&self) -> PathBuf {
         self.dir.join("ledger")

@@ -1,8 +1,9 @@
 //! The ledger through its command line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -24,6 +25,29 @@ pub fn show(ledger: &Path, index: u64) -> Value {
         .arg(ledger));
     assert_eq!(shown.code, 0, "record {index}: {}", shown.stderr);
     serde_json::from_str(&shown.stdout).expect("show gives JSON")
+}
+
+/// Leaf hash of every record by its index, of a ledger too long to be held whole.
+pub fn leaves(ledger: &Path) -> HashMap<u64, String> {
+    #[derive(serde::Deserialize)]
+    struct Line {
+        index: u64,
+        leaf: String,
+    }
+    let mut shown = Command::new(sluice())
+        .args(["ledger", "show", "--json", "--last", ALL, "--dir"])
+        .arg(ledger)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the command can be started");
+    let lines = BufReader::new(shown.stdout.take().expect("its output")).lines();
+    let leaf = |line: std::io::Result<String>| {
+        let line: Line = serde_json::from_str(&line.expect("a line")).expect("a line is JSON");
+        (line.index, line.leaf)
+    };
+    let leaves = lines.map(leaf).collect();
+    assert!(shown.wait().is_ok_and(|status| status.success()), "the ledger can be shown");
+    leaves
 }
 
 /// Every record: index → (leaf hash as in `Exchange-Receipt`, record).

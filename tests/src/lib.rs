@@ -10,6 +10,7 @@
 
 pub mod asking;
 pub mod binary;
+pub mod churn;
 pub mod city;
 pub mod client;
 pub mod clock;

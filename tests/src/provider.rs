@@ -48,7 +48,7 @@ type Script = dyn Fn(&Question) -> Reply + Send + Sync;
 
 struct Shared {
     script: Box<Script>,
-    questions: Mutex<Vec<Question>>,
+    questions: Option<Mutex<Vec<Question>>>,
     waiting: AtomicUsize,
     stopped: Mutex<bool>,
     stopping: Condvar,
@@ -63,11 +63,23 @@ pub struct Provider {
 impl Provider {
     /// Starts one.
     pub fn start(script: impl Fn(&Question) -> Reply + Send + Sync + 'static) -> Self {
+        Self::listen(script, Some(Mutex::default()))
+    }
+
+    /// One that does not remember what it was asked, for runs that ask without end.
+    pub fn forgetful(script: impl Fn(&Question) -> Reply + Send + Sync + 'static) -> Self {
+        Self::listen(script, None)
+    }
+
+    fn listen(
+        script: impl Fn(&Question) -> Reply + Send + Sync + 'static,
+        questions: Option<Mutex<Vec<Question>>>,
+    ) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let shared = Arc::new(Shared {
             script: Box::new(script),
-            questions: Mutex::default(),
+            questions,
             waiting: AtomicUsize::new(0),
             stopped: Mutex::new(false),
             stopping: Condvar::new(),
@@ -103,7 +115,8 @@ impl Provider {
 
     /// What it was asked so far.
     pub fn questions(&self) -> Vec<Question> {
-        self.shared.questions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let questions = self.shared.questions.as_ref().expect("a provider that remembers");
+        questions.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -126,7 +139,9 @@ impl Shared {
         let mut unread = Vec::new();
         while let Ok(question) = read_question(&mut stream, &mut unread) {
             let reply = (self.script)(&question);
-            self.questions.lock().unwrap_or_else(PoisonError::into_inner).push(question);
+            if let Some(questions) = &self.questions {
+                questions.lock().unwrap_or_else(PoisonError::into_inner).push(question);
+            }
             if !self.write(&mut stream, reply) {
                 return;
             }

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::client::Connection;
 use crate::clock;
 use crate::demo::{Demo, ready};
 use crate::exchange::Exchange;
-use crate::process::Process;
+use crate::process::{Ended, Process, run};
 
 /// What differs from the demo's configuration.
 #[derive(Default, Clone)]
@@ -126,6 +126,11 @@ impl Site {
         self.exchange.file("sluice.toml")
     }
 
+    /// `sluice reload`: its files are read again, and what became of it is told.
+    pub fn reload(&self) -> Ended {
+        run(Command::new(sluice()).arg("reload").arg("--config").arg(self.config()))
+    }
+
     /// Changes settings of its configuration file.
     pub fn change(&self, settings: &[(&'static str, Value)]) {
         change(&self.exchange, settings);
@@ -140,15 +145,23 @@ fn spawn(exchange: &Exchange, folder: &TempDir, environment: &[(&'static str, Pa
 }
 
 fn change(exchange: &Exchange, settings: &[(&'static str, Value)]) {
-    let path = exchange.file("sluice.toml");
-    let mut table: Table = fs::read_to_string(&path).expect("sluice.toml").parse().expect("TOML");
-    for (place, value) in settings {
-        let (sections, key) = place.rsplit_once('.').expect("section.key");
-        let section = sections.split('.').fold(&mut table, |table, name| {
-            let section = table.entry(name).or_insert_with(|| Value::Table(Table::new()));
-            section.as_table_mut().expect("a section")
-        });
-        section.insert(key.to_owned(), value.clone());
-    }
-    fs::write(&path, table.to_string()).expect("the configuration can be written");
+    edit(&exchange.file("sluice.toml"), |table| {
+        for (place, value) in settings {
+            let (sections, key) = place.rsplit_once('.').expect("section.key");
+            let section = sections.split('.').fold(&mut *table, |table, name| {
+                let section = table.entry(name).or_insert_with(|| Value::Table(Table::new()));
+                section.as_table_mut().expect("a section")
+            });
+            section.insert(key.to_owned(), value.clone());
+        }
+    });
+}
+
+/// Changes a TOML file, whole or not at all, as an administrator's editor does.
+pub fn edit(path: &Path, change: impl FnOnce(&mut Table)) {
+    let mut table: Table = fs::read_to_string(path).expect("a file").parse().expect("TOML");
+    change(&mut table);
+    let part = path.with_extension("part");
+    fs::write(&part, table.to_string()).expect("the file can be written");
+    fs::rename(&part, path).expect("the file can be replaced");
 }

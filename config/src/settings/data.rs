@@ -32,6 +32,8 @@ pub struct Data {
     pub client_ca: PathBuf,
     /// Revocation lists of those authorities, PEM; checked on every request.
     pub crl: Vec<PathBuf>,
+    /// Time between two looks whether a file of `crl` was replaced (`crl_check_s`, 30 s).
+    pub crl_check: Duration,
     /// Worker threads; `None` (written 0, the default) is one per core.
     pub workers: Option<NonZeroUsize>,
     /// Limits.
@@ -104,6 +106,7 @@ pub(crate) struct RawData {
     client_ca: PathBuf,
     #[serde(default)]
     crl: Vec<PathBuf>,
+    crl_check_s: Option<u64>,
     workers: Option<u64>,
     #[serde(default)]
     limits: RawDataLimits,
@@ -113,6 +116,8 @@ pub(crate) struct RawData {
     drain: RawDrain,
 }
 
+/// A look costs a system call for each file; a new list should count soon after it was fetched.
+const CRL_CHECK_S: Bound = Bound { default: 30, least: 1, most: 3_600 };
 /// More threads than any machine that this runs on has cores.
 const WORKERS: Bound = Bound { default: 0, least: 0, most: 256 };
 
@@ -146,6 +151,7 @@ impl Data {
                     .map(|cause| document.fault("data.key", format!("\"key\": {cause}"), None)),
             );
         }
+        let crl_check_s = bounded(raw.crl_check_s, &CRL_CHECK_S, "data.crl_check_s", document, faults);
         let workers = bounded(raw.workers, &WORKERS, "data.workers", document, faults);
         let limits = DataLimits::read(&raw.limits, "data.limits", document, faults);
         let timeouts = Timeouts::read(&raw.timeouts, "data.timeouts", document, faults);
@@ -158,6 +164,7 @@ impl Data {
             key: key?.0,
             client_ca,
             crl,
+            crl_check: Duration::from_secs(crl_check_s),
             workers: NonZeroUsize::new(count(workers)),
             limits,
             timeouts,

@@ -241,7 +241,7 @@ impl ProvisionMode {
 }
 
 /// A data item (信息项).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     /// Code, unique in the resource.
     pub code: ItemCode,
@@ -262,7 +262,7 @@ pub struct Item {
 }
 
 /// Conditions a provider set for a conditional resource (D17-3).
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ShareCondition {
     /// Purposes it may be granted for; `None` is any.
     pub purposes: Option<Vec<PurposeIx>>,
@@ -289,7 +289,7 @@ pub enum Gate {
 }
 
 /// A published catalogue entry.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
     /// Catalogue code.
     pub code: ResourceCode,

@@ -254,7 +254,7 @@ pub struct CallBounds {
 }
 
 /// A declared operation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
     /// Id, as grants name it.
     pub id: OperationId,

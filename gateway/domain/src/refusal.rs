@@ -164,6 +164,8 @@ pub enum Fault {
     LimitRange,
     BatchSize,
     BatchMixed,
+    // limits
+    BatchAboveRate,
     // header values
     PurposeForm,
     HandlerForm,

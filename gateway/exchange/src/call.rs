@@ -170,7 +170,7 @@ impl Visit<'_> {
 
     /// A body with people in it, whole.
     async fn read_request(&self, operation: &Operation, body: &mut Option<Incoming>) -> Result<Bytes, Refusal> {
-        let settings = &self.worker.shared.settings;
+        let settings = self.settings();
         let declared = usize::try_from(operation.bounds.request_bytes_max).unwrap_or(usize::MAX);
         let limits = BodyLimits { bytes_max: settings.body.bytes_max.min(declared), ..settings.body.clone() };
         Ok(body::read(body.take().ok_or(Code::ExchangeInternal)?, &limits).await?)
@@ -191,7 +191,7 @@ impl Visit<'_> {
         let Some(body) = body.filter(|body| !body.is_end_stream()) else { return Ok(None) };
         let bounds = StreamBounds {
             bytes_max: operation.bounds.request_bytes_max,
-            idle: millis(operation.bounds.idle_ms).min(self.worker.shared.settings.body.idle),
+            idle: millis(operation.bounds.idle_ms).min(self.settings().body.idle),
             ends_at,
         };
         let (upload, fault) = Upload::new(body, bounds)?;
@@ -293,7 +293,7 @@ impl Visit<'_> {
     /// An answer with people in it, whole; one that is longer than we hold is refused.
     async fn read_answer_whole(&self, operation: &Operation, mut body: Download) -> Result<Bytes, ProviderFault> {
         let declared = usize::try_from(operation.bounds.response_bytes_max).unwrap_or(usize::MAX);
-        let most = declared.min(self.worker.shared.settings.answer_bytes_max);
+        let most = declared.min(self.settings().answer_bytes_max);
         let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         let mut whole = Vec::with_capacity(announced.min(most));
         while let Some(frame) = body.frame().await {

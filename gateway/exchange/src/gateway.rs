@@ -19,7 +19,7 @@ use crate::cursor::Cursors;
 use crate::epochs::{KeysAhead, TagKeys};
 use crate::limit::Limiters;
 use crate::record::Recorder;
-use crate::settings::Settings;
+use crate::reload::Control;
 use crate::shared::{RefusalQuotas, Selections, Shared};
 use crate::snapshot::Snapshot;
 use crate::spool::Spool;
@@ -41,8 +41,6 @@ pub struct GatewayParts {
     pub ledger: Ledger,
     /// The first snapshot.
     pub snapshot: Snapshot,
-    /// Numbers from configuration.
-    pub settings: Settings,
     /// Keys of subject tags.
     pub tag_keys: TagKeys,
     /// The data listener.
@@ -89,23 +87,23 @@ impl Gateway {
     /// # Errors
     /// When the ledger cannot be read, the address is taken or a thread cannot be made.
     pub fn start(parts: GatewayParts) -> Result<Self, GatewayError> {
-        let GatewayParts { ledger, snapshot, settings, tag_keys, listener, usage_file } = parts;
+        let GatewayParts { ledger, snapshot, tag_keys, listener, usage_file } = parts;
         tag_keys.refresh(Day::at(clock::now_unix_s()));
         let mut usage = Usage::load(&usage_file, &ledger);
         usage.advance(&ledger)?;
-        let (limiters, selections) = (Limiters::default(), Selections::default());
+        let (limiters, selections) = (Limiters::default(), Arc::<Selections>::default());
         usage.restore(&limiters, &selections);
+        let spool = Spool::new(&snapshot.settings.spool_dir, snapshot.settings.spool_bytes_max);
         let shared = Arc::new(Shared {
             snapshot: ArcSwap::from_pointee(snapshot),
-            refusals: RefusalQuotas::new(settings.refusals_per_second),
+            refusals: RefusalQuotas::default(),
             cursors: Cursors::new(&tag_keys.derive(b"cursors v1")),
-            spool: Arc::new(Spool::new(&settings.spool_dir, settings.spool_bytes_max)),
+            spool: Arc::new(spool),
             tag_keys: Arc::new(tag_keys),
             tallies: Mutex::default(),
             is_closing: AtomicBool::new(false),
             limiters,
             selections,
-            settings,
             ledger,
         });
         let make = {
@@ -125,6 +123,11 @@ impl Gateway {
     /// Phase that services and readiness see.
     pub fn phase(&self) -> PhaseFlag {
         self.workers.phase().clone()
+    }
+
+    /// What changes it while it runs.
+    pub fn control(&self) -> Control {
+        Control::new(Arc::clone(&self.shared), self.workers.steering())
     }
 
     /// What is watched and counted; outlives the gateway's drain.
@@ -147,7 +150,7 @@ impl Gateway {
 
 fn make_worker(shared: &Arc<Shared>, context: &WorkerContext) -> Worker {
     let worker = u16::try_from(context.ix.0).unwrap_or(u16::MAX);
-    let recorder = Recorder::new(&shared.ledger, worker, shared.settings.witness_wait);
+    let recorder = Recorder::new(&shared.ledger, worker, shared.snapshot.load().settings.witness_wait);
     if let Some(drive) = recorder.drive() {
         context.tracker.spawn_background(drive);
     }
@@ -160,11 +163,14 @@ fn make_worker(shared: &Arc<Shared>, context: &WorkerContext) -> Worker {
     if context.ix == WorkerIx(0) {
         context.tracker.spawn_background(upkeep::keep(Arc::clone(shared), context.tracker.clone()));
     }
+    let views = made.views();
     context.tracker.spawn_background(async move {
         let mut every = tokio::time::interval(SUMMARY_EVERY);
         loop {
             every.tick().await;
             summaries.write(&ledger, &recorder, clock::now_unix_s() - 1);
+            // A worker without requests still lets go of a snapshot that was replaced.
+            views.now();
         }
     });
     made
@@ -239,6 +245,11 @@ impl Watch {
         let snapshot = self.shared.snapshot.load();
         let resources = snapshot.bindings.iter().flatten();
         resources.map(|binding| (binding.resource().to_string(), binding.standing())).collect()
+    }
+
+    /// When the first revocation list is due to be replaced, seconds since 1970.
+    pub fn next_update_s(&self) -> Option<i64> {
+        self.shared.snapshot.load().revocations.next_update_s()
     }
 
     /// Names the rules in force.
@@ -340,7 +351,8 @@ fn watch_keys(shared: &Shared) {
     if !ahead.has_current {
         tracing::error!("no key of subject tags for this month: nothing is served");
     }
-    if let Some((epoch, days)) = ahead.missing_next.filter(|(_, days)| *days <= shared.settings.key_warning_days) {
+    let warning_days = shared.snapshot.load().settings.key_warning_days;
+    if let Some((epoch, days)) = ahead.missing_next.filter(|(_, days)| *days <= warning_days) {
         tracing::error!(%epoch, days, "no key of subject tags for the next month: nothing will be served then");
     }
 }

@@ -14,7 +14,7 @@ use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
-use sluice_domain::{Code, Day, Fact, Limits, Refusal};
+use sluice_domain::{Code, Day, Fact, Fault, Limits, Refusal};
 
 type Bucket = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>;
 
@@ -99,6 +99,10 @@ impl DayCount {
         if day == Self::number(today) { count } else { 0 }
     }
 
+    fn is_of(&self, today: Day) -> bool {
+        Self::unpack(self.0.load(Ordering::Relaxed)).0 == Self::number(today)
+    }
+
     /// Adds what a restart found in the ledger.
     fn restore(&self, day: Day, units: u32) {
         let _ = self.take(day, units, None);
@@ -129,9 +133,12 @@ impl Counter {
         if let (Some(rate), Some(units)) = (&self.rate, NonZeroU32::new(units)) {
             let (size, taken) = (rate.per_second.get(), rate.take(units));
             standing.second = Some((size, taken.unwrap_or(0)));
-            if let Err(wait_s) = taken {
-                let refusal =
-                    Refusal::new(Code::LimitRate).with(Fact::Limit(size.into())).with(Fact::RetryAfterS(wait_s));
+            if let Err(excess) = taken {
+                let refusal = match excess {
+                    Excess::Until(wait_s) => Refusal::new(Code::LimitRate).with(Fact::RetryAfterS(wait_s)),
+                    Excess::Forever => Refusal::fault(Code::LimitRate, Fault::BatchAboveRate),
+                };
+                let refusal = refusal.with(Fact::Limit(size.into()));
                 return Err(Box::new(Exceeded { refusal, standing }));
             }
         }
@@ -156,17 +163,25 @@ impl Counter {
     }
 }
 
+/// Why a rate has no calls to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Excess {
+    /// It is worth trying again after so many whole seconds.
+    Until(u32),
+    /// More are wanted than it ever holds: no wait helps.
+    Forever,
+}
+
 impl Rate {
-    /// What is left, or the whole seconds until it is worth trying again.
-    fn take(&self, units: NonZeroU32) -> Result<u32, u32> {
+    /// What is left.
+    fn take(&self, units: NonZeroU32) -> Result<u32, Excess> {
         match self.bucket.check_n(units) {
             Ok(Ok(state)) => Ok(state.remaining_burst_capacity()),
             Ok(Err(not_until)) => {
                 let wait = not_until.wait_time_from(DefaultClock::default().now());
-                Err(u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1))
+                Err(Excess::Until(u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)))
             }
-            // More units than the bucket ever holds: no wait helps, but the caller may split the batch.
-            Err(_) => Err(1),
+            Err(_) => Err(Excess::Forever),
         }
     }
 }
@@ -199,6 +214,13 @@ impl Limiters {
         counters.get(key).map_or(0, |counter| counter.day.used(today))
     }
 
+    /// Forgets counters whose grant or party is there no more, unless they hold today's use: what is
+    /// declared, and a day, bound the map over any number of reloads.
+    pub(crate) fn keep(&self, today: Day, is_declared: impl Fn(&LimitKey) -> bool) {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        counters.retain(|key, counter| is_declared(key) || counter.day.is_of(today));
+    }
+
     /// Adds the calls of a day that the ledger remembers.
     pub(crate) fn restore(&self, key: LimitKey, day: Day, units: u32) {
         self.counters
@@ -221,15 +243,22 @@ impl RefusalQuota {
         Self { rate: Rate::new(NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN)) }
     }
 
+    /// Refusals per second.
+    pub(crate) fn per_second(&self) -> u32 {
+        self.rate.per_second.get()
+    }
+
     /// Takes one refusal.
     ///
     /// # Errors
     /// `limit.refusals` when this second's are used up.
     pub(crate) fn take(&self) -> Result<(), Refusal> {
-        self.rate.take(NonZeroU32::MIN).map(drop).map_err(|wait_s| {
-            Refusal::new(Code::LimitRefusals)
-                .with(Fact::Limit(self.rate.per_second.get().into()))
-                .with(Fact::RetryAfterS(wait_s))
+        self.rate.take(NonZeroU32::MIN).map(drop).map_err(|excess| {
+            let refusal = Refusal::new(Code::LimitRefusals).with(Fact::Limit(self.per_second().into()));
+            match excess {
+                Excess::Until(wait_s) => refusal.with(Fact::RetryAfterS(wait_s)),
+                Excess::Forever => refusal,
+            }
         })
     }
 }
@@ -288,9 +317,31 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_larger_than_the_bucket_never_passes() {
+    fn a_batch_larger_than_the_bucket_never_passes_and_is_told_so() {
         let limits = limits(Some(5), None);
-        assert_eq!(code(counter(&limits).take(&limits, 6, NOON_S)), Err(Code::LimitRate));
+        let exceeded = counter(&limits).take(&limits, 6, NOON_S).err().unwrap();
+        assert_eq!(exceeded.refusal.code, Code::LimitRate);
+        assert_eq!(exceeded.refusal.facts(), [Fact::Fault(Fault::BatchAboveRate), Fact::Limit(5)]);
+    }
+
+    #[test]
+    fn a_counter_is_forgotten_when_neither_its_grant_nor_its_day_is_left() {
+        let limiters = Limiters::default();
+        let today = Day::at(NOON_S);
+        let limits = limits(None, Some(9));
+        assert!(limiters.counter(LimitKey::Grant("G-used".into()), None).take(&limits, 1, NOON_S).is_ok());
+        limiters.counter(LimitKey::Grant("G-idle".into()), None);
+        limiters.counter(LimitKey::Grant("G-kept".into()), None);
+        let left = |limiters: &Limiters| {
+            let mut left: Vec<LimitKey> = limiters.counters.lock().unwrap().keys().cloned().collect();
+            left.sort();
+            left
+        };
+        let is_kept = |key: &LimitKey| *key == LimitKey::Grant("G-kept".into());
+        limiters.keep(today, is_kept);
+        assert_eq!(left(&limiters), ["G-kept", "G-used"].map(|id| LimitKey::Grant(id.into())));
+        limiters.keep(Day::at(NOON_S + 86_400), is_kept);
+        assert_eq!(left(&limiters), [LimitKey::Grant("G-kept".into())]);
     }
 
     #[test]

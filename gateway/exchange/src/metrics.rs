@@ -24,6 +24,13 @@ pub fn exposition(watch: &Watch) -> String {
     page.single(("sluice_subject_key_missing", "gauge"), help, u8::from(ahead.missing_next.is_some()));
     page.head("sluice_config_hash_info", "gauge", "Revision of the policy in force.");
     page.line("sluice_config_hash_info", &[("hash", &watch.revision())], 1);
+    if let Some(until_s) = watch.next_update_s() {
+        page.single(
+            ("sluice_crl_next_update_timestamp_seconds", "gauge"),
+            "When the first revocation list is due to be replaced; past it every call is refused.",
+            until_s,
+        );
+    }
     page.0
 }
 
@@ -101,6 +108,13 @@ fn requests(page: &mut Page, figures: &Figures) {
     page.single(("sluice_jwt_cache_hits_total", "counter"), "Tokens found verified.", hits);
     page.single(("sluice_jwt_cache_misses_total", "counter"), "Tokens whose signature was checked.", misses);
     page.single(("sluice_jwt_cache_entries", "gauge"), "Verified tokens remembered.", entries);
+    let name = "sluice_masked_fields_total";
+    page.head(name, "counter", "Values given out masked, by resource.");
+    let mut masked: Vec<_> = figures.masked.iter().collect();
+    masked.sort();
+    for (resource, count) in masked {
+        page.line(name, &[("resource", resource)], count);
+    }
     page.single(("sluice_answers_aborted_total", "counter"), "Answers whose caller went away.", figures.aborted);
 }
 

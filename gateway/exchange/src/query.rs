@@ -51,7 +51,9 @@ impl Visit<'_> {
             return Err(Failure::Ledger(Some(Box::new(run.on_end))));
         }
         let as_of = self.as_of(resource, projected.as_of.as_deref());
-        let masked = resource.codes_of(&permit.fields().difference(permit.clear()));
+        let hidden = permit.fields().difference(permit.clear());
+        self.worker.count_masked(resource.code.as_str(), hidden.len(), projected.rows);
+        let masked = resource.codes_of(&hidden);
         let cursor = projected.next_offset.map(|offset| self.seal(&permit, resource, &ask, offset));
         let body = projected.finish(cursor.as_deref(), &as_of);
         Ok(self.answered(run, (opened, body), &as_of, Some(&masked)))
@@ -94,7 +96,7 @@ impl Visit<'_> {
     }
 
     fn page(&self, permit: &Permit, resource: &Resource, ask: &QueryAsk) -> Result<Page, Refusal> {
-        let rows_max = self.worker.shared.settings.rows_max;
+        let rows_max = self.settings().rows_max;
         let chain_max = permit.limits().rows_per_call.map_or(rows_max, |rows| rows.min(rows_max)).max(1);
         let offset = match &ask.cursor {
             None => 0,

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::decimal::{decimal, decimal_buffer};
 use crate::disclose::Opened;
+use crate::shared::Selecting;
 use crate::snapshot::View;
 use crate::subjects::Tag;
 
@@ -74,6 +75,8 @@ pub(crate) struct Opening {
     access: Pending,
     rest: Vec<Pending>,
     gate: Gated,
+    /// The selection that this access is, until its record is durable.
+    pub(crate) selecting: Option<Selecting>,
 }
 
 /// What records have to reach beside the disk before the access may be answered.
@@ -130,6 +133,7 @@ impl Opening {
     /// be disclosed then.
     pub(crate) async fn durable(self, deadline: Instant) -> Result<Opened, Closed> {
         let durable = self.gate.passed(Some(self.access), self.rest, deadline).await?;
+        self.selecting.into_iter().for_each(Selecting::made);
         durable.map(Opened::new).ok_or(Closed::Stopped)
     }
 
@@ -195,7 +199,7 @@ impl Recorder {
         let inline = SubjectTags { key_epoch: epoch, total, part: 0, tags: TagList::Given(inline) };
         let access = self.append(|key, out| self.encode_access(entry, verdict, (key, inline), out))?;
         let rest = self.continue_with(access.key(), further, (epoch, total))?;
-        Ok(Opening { access, rest, gate: self.gate_of(entry, verdict) })
+        Ok(Opening { access, rest, gate: self.gate_of(entry, verdict), selecting: None })
     }
 
     /// A refusal discloses nothing, so it waits for the disk only.

@@ -119,7 +119,7 @@ impl Visit<'_> {
 
     /// The body, within its bounds.
     pub(crate) async fn read(&self, incoming: Incoming) -> Result<Bytes, Refusal> {
-        let limits = &self.worker.shared.settings.body;
+        let limits = &self.settings().body;
         Ok(body::read(incoming, limits).await?)
     }
 
@@ -158,26 +158,19 @@ impl Visit<'_> {
         subjects: &[Tag],
     ) -> Result<(Opening, Run), Failure> {
         let entry = self.entry_for(admitted, permit.resource(), units);
-        let is_selection = permit.grant().is_none() && self.is_first_use(permit);
-        let verdict = Verdict::Permit { permit, subjects, is_selection };
+        let (party, on) = (permit.caller().party, permit.resource());
+        let is_open = permit.grant().is_none();
+        let selecting = is_open.then(|| self.view.selecting(party, on, &self.worker.shared.selections)).flatten();
+        let verdict = Verdict::Permit { permit, subjects, is_selection: selecting.is_some() };
         let epoch = self.worker.tagger(self.today()).epoch();
-        let opening = self.worker.recorder().open(&entry, &verdict, epoch).map_err(|_| {
+        let mut opening = self.worker.recorder().open(&entry, &verdict, epoch).map_err(|_| {
             // Nothing was served, so nothing was used: an outage must not lock a department out for the day.
             self.view.counter(permit, &self.worker.shared.limiters).give_back(units, self.now_s);
             Failure::Ledger(None)
         })?;
+        opening.selecting = selecting;
         let on_end = self.on_end(admitted.call.0, Some(opening.key()));
         Ok((opening, Run { standing, on_end }))
-    }
-
-    fn is_first_use(&self, permit: &Permit) -> bool {
-        let policy = &self.view.snapshot.policy;
-        let (party, resource) = (permit.caller().party, permit.resource());
-        if !self.view.is_new_pair(party, resource) {
-            return false;
-        }
-        let code = policy.resource(resource).map_or("", |resource| resource.code.as_str());
-        self.worker.shared.selections.note(self.party_key(), code)
     }
 
     pub(crate) fn ask<'a>(

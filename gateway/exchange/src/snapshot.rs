@@ -11,19 +11,23 @@ use sluice_domain::{PartyIx, Permit, Policy, ResourceIx, SystemIx};
 use sluice_transport::Revocations;
 
 use crate::limit::{Counter, LimitKey, Limiters, RefusalQuota};
-use crate::shared::RefusalQuotas;
+use crate::settings::Settings;
+use crate::shared::{RefusalQuotas, Selecting, Selections};
 use crate::token::TokenRules;
 
-/// Everything that decides and routes a request; replaced as a whole, never changed.
+/// Everything that decides and routes a request; replaced as a whole, never changed. A clone shares its parts.
+#[derive(Clone)]
 pub struct Snapshot {
     /// Parties, catalogue, grants.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// Bindings to departmental systems, by position of the resource.
     pub bindings: Vec<Option<Arc<dyn Binding>>>,
     /// Keys and rules of tokens.
-    pub tokens: TokenRules,
+    pub tokens: Arc<TokenRules>,
     /// Revoked certificates, with the time until which the lists may be relied on.
-    pub revocations: Revocations,
+    pub revocations: Arc<Revocations>,
+    /// Numbers from configuration.
+    pub settings: Settings,
 }
 
 impl Snapshot {
@@ -108,11 +112,27 @@ impl View {
     /// A system's quota of individually recorded refusals.
     pub(crate) fn refusal_quota(&self, system: SystemIx, quotas: &RefusalQuotas) -> Arc<RefusalQuota> {
         let id = || self.snapshot.policy.system(system).map(|system| system.id.to_string()).unwrap_or_default();
-        self.quotas.borrow_mut().entry(system).or_insert_with(|| quotas.of(id())).clone()
+        let per_second = self.snapshot.settings.refusals_per_second;
+        self.quotas.borrow_mut().entry(system).or_insert_with(|| quotas.of(id(), per_second)).clone()
     }
 
-    /// Whether this worker has not yet seen the party use the unconditional resource.
-    pub(crate) fn is_new_pair(&self, party: PartyIx, resource: ResourceIx) -> bool {
-        self.selected.borrow_mut().insert((party, resource))
+    /// The selection of an unconditional resource, if this use of it by the party is the first.
+    pub(crate) fn selecting(
+        &self,
+        party: PartyIx,
+        resource: ResourceIx,
+        selections: &Arc<Selections>,
+    ) -> Option<Selecting> {
+        if self.selected.borrow().contains(&(party, resource)) {
+            return None;
+        }
+        let policy = &self.snapshot.policy;
+        let (named, listed) = (policy.party(party)?, policy.resource(resource)?);
+        let begun = selections.begin(named.key.as_str(), listed.code.as_str());
+        if begun.is_none() && selections.is_made(named.key.as_str(), listed.code.as_str()) {
+            // Remembered only once it is durable: until then it may still fail.
+            self.selected.borrow_mut().insert((party, resource));
+        }
+        begun
     }
 }

@@ -68,6 +68,8 @@ pub(crate) struct Figures {
     pub token_cache: (u64, u64, u64),
     /// Answers whose caller went away.
     pub aborted: u64,
+    /// Values given out masked, by resource.
+    pub masked: HashMap<String, u64, RandomState>,
 }
 
 impl Figures {
@@ -83,6 +85,9 @@ impl Figures {
         self.token_cache.1 += other.token_cache.1;
         self.token_cache.2 += other.token_cache.2;
         self.aborted += other.aborted;
+        for (resource, count) in &other.masked {
+            *self.masked.entry(resource.clone()).or_default() += count;
+        }
     }
 }
 
@@ -163,6 +168,17 @@ impl Tally {
         }
         figures.token_cache = token_cache;
         figures.aborted += u64::from(answered.aborted);
+    }
+
+    /// Counts values of a resource of the catalogue that were given out masked.
+    pub(crate) fn count_masked(&self, resource: &str, values: u64) {
+        let masked = &mut self.lock().figures.masked;
+        match masked.get_mut(resource) {
+            Some(count) => *count += values,
+            None => {
+                masked.insert(resource.to_owned(), values);
+            }
+        }
     }
 
     pub(crate) fn snapshot(&self) -> Figures {

@@ -98,7 +98,7 @@ impl Usage {
         }
         for (party, resources) in &self.selections {
             for resource in resources {
-                selections.note(party, resource);
+                selections.restore(party, resource);
             }
         }
     }

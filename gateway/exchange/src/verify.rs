@@ -55,7 +55,7 @@ impl Visit<'_> {
         if let [item] = items {
             return Ok(vec![self.judge(permit, resource, item).await?]);
         }
-        let parallel = self.worker.shared.settings.batch_parallel.max(1);
+        let parallel = self.settings().batch_parallel.max(1);
         stream::iter(items).map(|item| self.judge(permit, resource, item)).buffered(parallel).try_collect().await
     }
 
@@ -74,7 +74,7 @@ impl Visit<'_> {
                 Ok(judged)
             }
             Comparison::ByExchange => {
-                let limit = self.worker.shared.settings.rows_max;
+                let limit = self.settings().rows_max;
                 let fetched = adapter.fetch(permit, &Ask { limit, ..ask }).await?;
                 Ok(disclose::judge(resource, item, &fetched)?)
             }

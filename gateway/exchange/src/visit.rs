@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, header, request};
-use http_body::Body as _;
 use hyper::body::Incoming;
 use sluice_domain::texts::Lang;
 use sluice_domain::{Code, Day, Mode, OperationIx, PartyIx, Refusal, SystemIx};
 use sluice_ledger::{Durable, RequestKey};
-use sluice_transport::{BodyLimits, Peer, body, clock, problem};
+use sluice_transport::{Peer, body, clock, problem};
 use uuid::Uuid;
 
 use crate::limit::Standing;
@@ -21,15 +20,13 @@ use crate::outcome::OnEnd;
 use crate::record::{Entry, Verdict};
 use crate::respond::{self, Reply};
 use crate::route::{self, Route};
+use crate::settings::Settings;
 use crate::snapshot::View;
 use crate::subjects::{TAG_BYTES, Tag};
 use crate::worker::Worker;
 
 /// How long a record may take to reach the disk when nothing else is left to wait for.
 const RECORD_WAIT: Duration = Duration::from_secs(2);
-/// What is read of a body that nobody wants.
-const UNREAD: BodyLimits =
-    BodyLimits { bytes_max: 64 * 1024, total: Duration::from_secs(1), idle: Duration::from_secs(1), rate_min: 1024 };
 
 /// A request being answered.
 pub(crate) struct Visit<'v> {
@@ -88,9 +85,14 @@ impl<'v> Visit<'v> {
         Day::at(self.now_s)
     }
 
+    /// The numbers of the request's snapshot.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.view.snapshot.settings
+    }
+
     /// When the provider must have answered; the body has a bound of its own before that.
     pub(crate) fn deadline(&self) -> Instant {
-        self.begun.get() + self.worker.shared.settings.request_max
+        self.begun.get() + self.settings().request_max
     }
 
     /// When a record must be on disk. A provider that took all the time leaves the disk its own.
@@ -101,8 +103,8 @@ impl<'v> Visit<'v> {
     /// Reads what is left of the body of a refused request, within bounds: a caller that sends it after the head
     /// would otherwise lose its connection, and the next request on it, without a word.
     pub(crate) async fn pass_over(&self, body: Option<Incoming>) {
-        if let Some(body) = body.filter(|body| !body.is_end_stream()) {
-            self.closes.set(body::read(body, &UNREAD).await.is_err());
+        if let Some(body) = body {
+            self.closes.set(body::pass_over(body).await.is_err());
         }
     }
 
@@ -157,8 +159,7 @@ impl<'v> Visit<'v> {
     pub(crate) async fn refuse_at_edge(self, refusal: Refusal) -> Response<Reply> {
         let matched = route::find(&self.head.method, self.head.uri.path());
         let template = matched.route.as_ref().map_or("", Route::template);
-        let is_framing = !matches!(refusal.code, Code::ExchangeOverloaded | Code::ExchangeDraining);
-        let call = if is_framing { None } else { matched.resource_call() };
+        let call = if is_of_the_node(refusal.code) { matched.resource_call() } else { None };
         self.refuse(template, call, refusal).await
     }
 
@@ -189,7 +190,9 @@ impl<'v> Visit<'v> {
         let quota = self.view.refusal_quota(entry.system, &self.worker.shared.refusals);
         if let Err(beyond) = quota.take() {
             self.worker.summaries.note(refusal.code, &self.peer.fingerprint);
-            return self.refused(template, &beyond, &Beside { durable: None, standing });
+            // Who was turned away because of others is told so, not that he is refused too often.
+            let told = if is_of_the_node(refusal.code) { &refusal } else { &beyond };
+            return self.refused(template, told, &Beside { durable: None, standing });
         }
         let epoch = self.worker.tagger(self.today()).epoch();
         let subjects = self.named.take();
@@ -270,6 +273,11 @@ impl<'v> Visit<'v> {
             digest: None,
         }
     }
+}
+
+/// Whether a refusal says nothing about the call: the node turned it away.
+fn is_of_the_node(code: Code) -> bool {
+    matches!(code, Code::ExchangeOverloaded | Code::ExchangeDraining)
 }
 
 /// A method as a metric label: what callers invent must not become labels.

@@ -25,7 +25,7 @@ use crate::visit::Visit;
 pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     recorder: Recorder,
-    view: RefCell<Rc<View>>,
+    views: Rc<Views>,
     verifier: RefCell<Verifier>,
     tagger: RefCell<Tagger>,
     tally: Arc<Tally>,
@@ -36,12 +36,13 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, recorder: Recorder, tally: Arc<Tally>) -> Self {
-        let view = View::attach(shared.snapshot.load_full(), None);
+        let views = Rc::new(Views::new(Arc::clone(&shared)));
+        let entries_max = views.now().snapshot.settings.token_cache_entries;
         let today = Day::at(clock::now_unix_s());
         Self {
             recorder,
-            view: RefCell::new(Rc::new(view)),
-            verifier: RefCell::new(Verifier::new(shared.settings.token_cache_entries)),
+            views,
+            verifier: RefCell::new(Verifier::new(entries_max)),
             tagger: RefCell::new(Tagger::new(shared.tag_keys.clone(), today)),
             tally,
             summaries: Summaries::default(),
@@ -53,12 +54,12 @@ impl Worker {
 
     /// The snapshot as of now; a request keeps the one it began with.
     pub(crate) fn view(&self) -> Rc<View> {
-        let current = self.shared.snapshot.load();
-        let mut view = self.view.borrow_mut();
-        if !Arc::ptr_eq(&view.snapshot, &current) {
-            *view = Rc::new(View::attach(Arc::clone(&current), Some(&view)));
-        }
-        view.clone()
+        self.views.now()
+    }
+
+    /// What keeps the view current while no request comes.
+    pub(crate) fn views(&self) -> Rc<Views> {
+        Rc::clone(&self.views)
     }
 
     pub(crate) fn recorder(&self) -> &Recorder {
@@ -83,6 +84,37 @@ impl Worker {
     pub(crate) fn count(&self, answered: &Answered<'_>) {
         let figures = self.verifier.borrow().figures();
         self.tally.count(answered, figures);
+    }
+
+    /// Counts the masked values of an answer: so many items in each of so many records.
+    pub(crate) fn count_masked(&self, resource: &str, items: usize, records: u32) {
+        let values = u64::try_from(items).unwrap_or(u64::MAX).saturating_mul(records.into());
+        if values > 0 {
+            self.tally.count_masked(resource, values);
+        }
+    }
+}
+
+/// The worker's view of the newest snapshot.
+pub(crate) struct Views {
+    shared: Arc<Shared>,
+    newest: RefCell<Rc<View>>,
+}
+
+impl Views {
+    fn new(shared: Arc<Shared>) -> Self {
+        let view = View::attach(shared.snapshot.load_full(), None);
+        Self { shared, newest: RefCell::new(Rc::new(view)) }
+    }
+
+    /// The view of the snapshot as of now. Letting go of an older one closes its idle connections to providers.
+    pub(crate) fn now(&self) -> Rc<View> {
+        let current = self.shared.snapshot.load();
+        let mut newest = self.newest.borrow_mut();
+        if !Arc::ptr_eq(&newest.snapshot, &current) {
+            *newest = Rc::new(View::attach(Arc::clone(&current), Some(&newest)));
+        }
+        newest.clone()
     }
 }
 
@@ -132,6 +164,12 @@ impl RequestIds {
 
 impl Service for Worker {
     type Body = Reply;
+
+    fn party(&self, peer: &Peer) -> Box<str> {
+        let policy = &self.view().snapshot.policy;
+        let system = policy.system_by_fingerprint(&peer.fingerprint).and_then(|system| policy.system(system));
+        system.and_then(|system| policy.party(system.party)).map_or("", |party| party.key.as_str()).into()
+    }
 
     async fn call(self: Rc<Self>, request: Request<Incoming>, peer: Rc<Peer>) -> Response<Reply> {
         let _caller = Caller::enter(&self);

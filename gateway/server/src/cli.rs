@@ -41,6 +41,8 @@ pub(crate) enum Command {
     /// Declare parties, systems, resources, bindings and grants: check, compare, apply, export
     #[command(subcommand)]
     Catalog(Catalog),
+    /// Let a running gateway read its files again: exit 0 once they are in force, else the reason and 1 or 78
+    Reload(Reload),
     /// Verify and read an access ledger, offline or while it is being written
     #[command(subcommand)]
     Ledger(Box<Ledger>),
@@ -83,6 +85,16 @@ pub(crate) struct Serve {
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     /// The configuration, sluice.toml
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Answer in JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reload {
+    /// The configuration that the gateway runs with, sluice.toml
     #[arg(long, short, value_name = "FILE")]
     pub(crate) config: PathBuf,
     /// Answer in JSON

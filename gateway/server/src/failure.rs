@@ -1,6 +1,6 @@
 //! How a command ends when it does not end well: a sentence on standard error and an exit code.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -17,6 +17,8 @@ pub(crate) const CONFIGURATION: u8 = 78;
 pub(crate) enum Failure {
     /// The configuration is not valid.
     Configuration(Faults),
+    /// The same, found by a running gateway.
+    Files(anyhow::Error),
     /// Anything else.
     Failed(anyhow::Error),
 }
@@ -48,12 +50,25 @@ impl From<CertsError> for Failure {
     }
 }
 
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configuration(faults) => faults.fmt(f),
+            Self::Files(error) | Self::Failed(error) => write!(f, "{error:#}"),
+        }
+    }
+}
+
 impl Failure {
     /// Tells a person, and gives the exit code.
     pub(crate) fn report(self) -> ExitCode {
         match self {
             Self::Configuration(faults) => {
                 tell(&faults);
+                ExitCode::from(CONFIGURATION)
+            }
+            Self::Files(error) => {
+                tell(&format_args!("sluice: {error:#}"));
                 ExitCode::from(CONFIGURATION)
             }
             // The reader of our output has closed it, as `head` does: nobody is left to tell.

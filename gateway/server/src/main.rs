@@ -1,22 +1,28 @@
 //! The binary `sluice`: reads configuration, builds the exchange, runs it, drains it. How a request
 //! is decided and answered stands in the crates below.
 
+mod assembly;
 mod cli;
 mod clock;
 mod commands;
 mod demo;
+mod descriptors;
 mod failure;
 mod hex;
 mod key_files;
 mod logs;
 mod ops;
 mod output;
+mod pid_file;
 mod plain_http;
 mod process_metrics;
+mod reload;
+mod reload_status;
 mod running;
 mod service;
 mod signals;
 mod stand_in;
+mod terminal;
 mod witness_line;
 
 use std::process::ExitCode;

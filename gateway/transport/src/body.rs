@@ -57,6 +57,25 @@ where
     Ok(reading.gathered.finish())
 }
 
+/// What is read of a body that nobody wants.
+const UNWANTED: BodyLimits =
+    BodyLimits { bytes_max: 64 * 1024, total: Duration::from_secs(1), idle: Duration::from_secs(1), rate_min: 1024 };
+
+/// Reads what is left of the body of a refused request, within bounds: a caller that sends it after the
+/// head would otherwise lose its connection, and the next request on it, without a word.
+///
+/// # Errors
+/// The rest is too long, too slow or broken: the connection cannot go on.
+pub async fn pass_over<B>(body: B) -> Result<(), BodyFault>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    if body.is_end_stream() {
+        return Ok(());
+    }
+    read(body, &UNWANTED).await.map(drop)
+}
+
 struct Reading<'a, B> {
     body: B,
     limits: &'a BodyLimits,

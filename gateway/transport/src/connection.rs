@@ -13,9 +13,9 @@ use tokio::time::Sleep;
 
 use crate::clock;
 use crate::framing::HeadWatch;
-use crate::in_flight::OfPeer;
 use crate::limits::Timeouts;
 use crate::peer::{Peer, Protocol};
+use crate::share::Share;
 
 /// The client preface of HTTP/2; who sent less has said nothing yet.
 const HTTP2_PREFACE_BYTES: usize = 24;
@@ -34,7 +34,8 @@ pub(crate) enum Cut {
 /// What the parts of one connection share: its driver, its wire and its requests.
 pub(crate) struct Conn {
     pub(crate) peer: Rc<Peer>,
-    of_peer: OfPeer,
+    /// What the party behind the certificate holds of the worker's places.
+    pub(crate) share: Rc<Share>,
     finishing: Cell<bool>,
     cut: Cell<Option<Cut>>,
     waker: RefCell<Option<Waker>>,
@@ -45,14 +46,14 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub(crate) fn new(peer: Peer, of_peer: OfPeer) -> Self {
+    pub(crate) fn new(peer: Peer, share: Rc<Share>) -> Self {
         let watch = match peer.protocol {
             Protocol::Http1 => HeadWatch::http1(),
             Protocol::Http2 => HeadWatch::off(),
         };
         Self {
             peer: Rc::new(peer),
-            of_peer,
+            share,
             finishing: Cell::new(false),
             cut: Cell::new(None),
             waker: RefCell::new(None),
@@ -94,23 +95,16 @@ impl Conn {
         self.requests.get() == 0 && self.watch.borrow().is_mid_head()
     }
 
-    /// Whether the worker, or this client's part of it, has more than enough in work.
-    pub(crate) fn is_worker_full(&self, max: usize) -> bool {
-        self.of_peer.is_full(max)
-    }
-
     pub(crate) fn judge_head(&self, method: &Method, headers: &HeaderMap) -> Result<(), Fault> {
         self.watch.borrow_mut().judge(method, headers)
     }
 
     pub(crate) fn begin_request(&self) {
         self.requests.set(self.requests.get() + 1);
-        self.of_peer.enter();
     }
 
     pub(crate) fn end_request(&self) {
         self.requests.set(self.requests.get().saturating_sub(1));
-        self.of_peer.leave();
         self.last_active.set(clock::now());
         self.watch.borrow_mut().answered();
     }

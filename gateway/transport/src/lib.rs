@@ -2,7 +2,7 @@
 //!
 //! This crate decides how bytes become requests, and nothing about what a request may do. A worker
 //! is one thread with one single-threaded runtime, its own accept queue and its own upstream
-//! connections; workers share the TLS configuration and the phase, and nothing else.
+//! connections; workers share the TLS configuration, the rules and limits of the listener and the phase.
 //!
 //! The life of a connection, file by file: `listen` → `worker` (accept, handshake) → `connection`
 //! (limits, close) → `request` → [`edge`] (rules of a head) → [`Service`].
@@ -12,7 +12,6 @@ pub mod clock;
 mod connection;
 pub mod edge;
 mod framing;
-mod in_flight;
 mod limits;
 mod listen;
 mod metrics;
@@ -23,6 +22,7 @@ pub mod problem;
 mod request;
 mod revocation;
 mod service;
+mod share;
 mod tls;
 mod tracker;
 mod upload;
@@ -42,4 +42,4 @@ pub use service::{Phase, PhaseFlag, Service, WorkerContext, WorkerIx};
 pub use tls::{TlsError, TlsMaterial, TlsSwap};
 pub use tracker::Tracker;
 pub use upload::{Upload, UploadFault};
-pub use workers::{DrainReport, StartError, Workers, WorkersSpec};
+pub use workers::{Change, DrainReport, Ended, StartError, Steering, Workers, WorkersSpec};

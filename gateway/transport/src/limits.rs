@@ -72,8 +72,12 @@ impl Default for Timeouts {
 pub struct ConnectionLimits {
     /// Open connections; further ones are closed at once (10,000).
     pub connections_max: usize,
-    /// Requests being answered; further ones are refused as `exchange.overloaded` (1,024).
+    /// Requests being answered; further ones are refused as `exchange.overloaded` (1,024). Near it a
+    /// party gets no more than its fair share.
     pub in_flight_max: usize,
+    /// File descriptor number from which connections are closed at once, so that providers, ledger
+    /// and health probes never lack one (no bound).
+    pub descriptors_max: i32,
     /// Concurrent streams of one HTTP/2 connection (100).
     pub streams_max: u32,
     /// Time limits.
@@ -82,7 +86,13 @@ pub struct ConnectionLimits {
 
 impl Default for ConnectionLimits {
     fn default() -> Self {
-        Self { connections_max: 10_000, in_flight_max: 1024, streams_max: 100, timeouts: Timeouts::default() }
+        Self {
+            connections_max: 10_000,
+            in_flight_max: 1024,
+            descriptors_max: i32::MAX,
+            streams_max: 100,
+            timeouts: Timeouts::default(),
+        }
     }
 }
 
@@ -128,6 +138,7 @@ impl ConnectionLimits {
     pub(crate) fn check(&self) -> Result<(), LimitsError> {
         within("connections_max", self.connections_max, 1, 1_000_000)?;
         within("in_flight_max", self.in_flight_max, 1, 1_000_000)?;
+        within("descriptors_max", usize::try_from(self.descriptors_max).unwrap_or(0), 1, usize::MAX)?;
         within("streams_max", self.streams_max as usize, 1, 1000)
     }
 }

@@ -20,7 +20,12 @@ use crate::peer::{Peer, canonical_serial, sha256};
 pub struct Revocations {
     by_issuer: HashMap<[u8; 32], HashSet<Box<[u8]>, RandomState>, RandomState>,
     next_update_s: Option<i64>,
+    renew_by_s: Option<i64>,
+    digest: [u8; 32],
 }
+
+/// A list should be replaced before the last part of its life begins.
+const LAST_PART: i64 = 4;
 
 /// Why a revocation list cannot be used.
 #[derive(Debug, Error)]
@@ -103,7 +108,11 @@ impl Revocations {
             return Err(ListFault::Narrowed);
         }
         let next = list.next_update().ok_or(ListFault::NoNextUpdate)?.timestamp();
-        self.next_update_s = Some(self.next_update_s.map_or(next, |earliest| earliest.min(next)));
+        let renew_by = next - (next - list.last_update().timestamp()).max(0) / LAST_PART;
+        let first = |known: Option<i64>, new: i64| Some(known.map_or(new, |known| known.min(new)));
+        self.next_update_s = first(self.next_update_s, next);
+        self.renew_by_s = first(self.renew_by_s, renew_by);
+        self.digest = sha256(&[&self.digest, der].concat());
         let revoked = self.by_issuer.entry(sha256(list.issuer().as_raw())).or_default();
         revoked.extend(list.iter_revoked_certificates().map(|entry| canonical_serial(entry.raw_serial()).into()));
         Ok(())
@@ -117,6 +126,17 @@ impl Revocations {
     /// When the first of the lists is due to be replaced, seconds since 1970; `None` without lists.
     pub fn next_update_s(&self) -> Option<i64> {
         self.next_update_s
+    }
+
+    /// When the last quarter of a list's life begins, for the first of the lists, seconds since 1970:
+    /// by then its successor should be there.
+    pub fn renew_by_s(&self) -> Option<i64> {
+        self.renew_by_s
+    }
+
+    /// SHA-256 chained over the lists in their order: names what is in force. Zeros without lists.
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
     }
 
     /// Revoked certificates known.

@@ -26,6 +26,10 @@ pub trait Service: 'static {
     /// stream reset.
     type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin + 'static;
 
+    /// Key of the party behind a certificate: its connections share one part of the worker's places.
+    /// Asked once for each connection; certificates of nobody known have one key in common.
+    fn party(&self, peer: &Peer) -> Box<str>;
+
     /// Answers a request that passed the edge rules. Dropped if the caller goes away.
     fn call(self: Rc<Self>, request: Request<Incoming>, peer: Rc<Peer>) -> impl Future<Output = Response<Self::Body>>;
 

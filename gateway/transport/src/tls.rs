@@ -102,6 +102,27 @@ impl TlsMaterial {
         &self.authorities
     }
 
+    /// Whether listeners made of both behave alike: sessions of one may be resumed at the other.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        // A certificate belongs to one key, so equal chains have equal keys.
+        self.certified.cert == other.certified.cert && self.trusts_as(other)
+    }
+
+    /// Whether both trust the same authorities.
+    pub fn trusts_as(&self, other: &Self) -> bool {
+        self.authorities == other.authorities
+    }
+
+    /// End of validity of the server's own certificate, seconds since 1970; `None` if it cannot be told.
+    pub fn server_ends_s(&self) -> Option<i64> {
+        self.certified.cert.first().and_then(|der| ends_s(der))
+    }
+
+    /// When the first of the trusted authorities ends, seconds since 1970; `None` if it cannot be told.
+    pub fn authorities_end_s(&self) -> Option<i64> {
+        self.authorities.iter().filter_map(|der| ends_s(der)).min()
+    }
+
     /// A configuration with a session store of its own: a session made under other rules cannot be resumed.
     ///
     /// # Errors
@@ -139,6 +160,11 @@ impl TlsSwap {
     pub(crate) fn current(&self) -> Arc<ServerConfig> {
         self.0.load_full()
     }
+}
+
+fn ends_s(der: &[u8]) -> Option<i64> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
+    Some(certificate.validity().not_after.timestamp())
 }
 
 fn content(path: &Path, fault: MaterialFault) -> TlsError {

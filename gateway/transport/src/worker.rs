@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsRawFd as _;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::{ArcSwap, Guard};
 use foldhash::fast::RandomState;
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
@@ -23,7 +25,6 @@ use tokio_rustls::server::TlsStream;
 use crate::clock;
 use crate::connection::{Conn, Cut, drive};
 use crate::edge::EdgeRules;
-use crate::in_flight::InFlight;
 use crate::limits::{
     ConnectionLimits, HTTP1_BUFFER_BYTES, HTTP2_CONNECTION_WINDOW_BYTES, HTTP2_HEADER_LIST_BYTES, HTTP2_LOCAL_RESETS,
     HTTP2_PENDING_RESETS, HTTP2_PIECE_BYTES, HTTP2_PING_INTERVAL, HTTP2_PING_TIMEOUT, HTTP2_STREAM_WINDOW_BYTES,
@@ -32,6 +33,7 @@ use crate::metrics::{HandshakeFailure, WorkerMetrics};
 use crate::peer::{Peer, Protocol};
 use crate::request::answer;
 use crate::service::{Phase, PhaseFlag, Service, WorkerContext};
+use crate::share::Places;
 use crate::tls::TlsSwap;
 use crate::tracker::Tracker;
 use crate::wire::Wire;
@@ -43,23 +45,35 @@ const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// What all workers of a listener are given.
 pub(crate) struct Shared {
+    pub(crate) edge: ArcSwap<Edge>,
+    pub(crate) tls: TlsSwap,
+}
+
+/// Rules and limits of a listener. Rules and bounds hold for the next request, times for the next connection.
+pub(crate) struct Edge {
     pub(crate) rules: EdgeRules,
     pub(crate) limits: ConnectionLimits,
-    pub(crate) tls: TlsSwap,
+}
+
+/// What workers are told while they run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Orders {
+    /// Counts how often every connection was to end after its requests.
+    pub(crate) renewals: u64,
+    /// The drain has begun, with this deadline.
+    pub(crate) drain: Option<Instant>,
 }
 
 /// One worker's state. Lives on its thread.
 pub(crate) struct Worker<S> {
     pub(crate) service: Rc<S>,
-    pub(crate) rules: EdgeRules,
-    pub(crate) limits: ConnectionLimits,
     pub(crate) metrics: Arc<WorkerMetrics>,
-    in_flight: Rc<InFlight>,
-    tls: TlsSwap,
+    shared: Arc<Shared>,
+    places: Rc<Places>,
     phase: PhaseFlag,
     tracker: Tracker,
     http1: http1::Builder,
-    http2: http2::Builder<Streams>,
+    renewals: Cell<u64>,
     open: RefCell<HashMap<u64, Rc<Conn>, RandomState>>,
     opened: Cell<u64>,
     /// Connections, handshakes included.
@@ -74,24 +88,16 @@ pub(crate) struct Remainder {
 }
 
 impl<S: Service> Worker<S> {
-    pub(crate) fn new(shared: &Shared, service: S, context: WorkerContext) -> Rc<Self> {
-        let limits = shared.limits.clone();
-        let streams = Streams {
-            tracker: context.tracker.clone(),
-            age_max: limits.timeouts.stream,
-            metrics: Arc::clone(&context.metrics),
-        };
+    pub(crate) fn new(shared: Arc<Shared>, service: S, context: WorkerContext) -> Rc<Self> {
         Rc::new(Self {
             service: Rc::new(service),
-            rules: shared.rules.clone(),
-            in_flight: Rc::new(InFlight::new(Arc::clone(&context.metrics))),
-            tls: shared.tls.clone(),
+            shared,
+            places: Places::new(),
             phase: context.phase,
             tracker: context.tracker,
             metrics: context.metrics,
             http1: http1_builder(),
-            http2: http2_builder(streams, &limits),
-            limits,
+            renewals: Cell::new(0),
             open: RefCell::default(),
             opened: Cell::new(0),
             connections: Cell::new(0),
@@ -102,21 +108,24 @@ impl<S: Service> Worker<S> {
         self.phase.get() == Phase::Draining
     }
 
-    /// Accepts until `drain` gives a deadline, then ends every connection, by force at the deadline.
+    /// Rules and limits now.
+    pub(crate) fn edge(&self) -> Guard<Arc<Edge>> {
+        self.shared.edge.load()
+    }
+
+    /// Accepts until the orders give a deadline, then ends every connection, by force at the deadline.
     ///
     /// # Errors
     /// If the listener cannot be registered with the runtime.
     pub(crate) async fn run(
         self: Rc<Self>,
         listener: TcpListener,
-        mut drain: watch::Receiver<Option<Instant>>,
+        mut orders: watch::Receiver<Orders>,
     ) -> io::Result<Remainder> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let deadline = self.accept_until(&listener, &mut drain).await;
+        let deadline = self.accept_until(&listener, &mut orders).await;
         self.accept_waiting(listener);
-        for conn in self.open.borrow().values() {
-            conn.finish();
-        }
+        self.finish_connections();
         let in_time = timeout_at(clock::timer_at(deadline), self.tracker.quiet()).await.is_ok();
         if in_time {
             return Ok(Remainder::default());
@@ -129,23 +138,28 @@ impl<S: Service> Worker<S> {
     async fn accept_until(
         self: &Rc<Self>,
         listener: &tokio::net::TcpListener,
-        drain: &mut watch::Receiver<Option<Instant>>,
+        orders: &mut watch::Receiver<Orders>,
     ) -> Instant {
         let mut pause = ACCEPT_PAUSE_MIN;
         loop {
             let accepted = tokio::select! {
                 biased;
-                change = drain.wait_for(Option::is_some) => {
+                change = orders.changed() => {
+                    let told = *orders.borrow_and_update();
                     // The sender is gone only if the process drops its workers: stop at once.
-                    return change.ok().and_then(|deadline| *deadline).unwrap_or_else(clock::now);
+                    if change.is_err() || told.drain.is_some() {
+                        return told.drain.unwrap_or_else(clock::now);
+                    }
+                    if self.renewals.replace(told.renewals) != told.renewals {
+                        self.finish_connections();
+                    }
+                    continue;
                 }
                 accepted = listener.accept() => accepted,
             };
-            match accepted {
-                Ok((stream, addr)) => {
-                    pause = ACCEPT_PAUSE_MIN;
-                    self.admit(stream, addr);
-                }
+            let outcome = accepted.and_then(|(stream, addr)| self.admit(stream, addr));
+            match outcome {
+                Ok(()) => pause = ACCEPT_PAUSE_MIN,
                 Err(error) if is_of_one_connection(&error) => self.metrics.accept_errors.add(1),
                 Err(error) => {
                     self.metrics.accept_errors.add(1);
@@ -157,25 +171,40 @@ impl<S: Service> Worker<S> {
         }
     }
 
+    fn finish_connections(&self) {
+        self.open.borrow().values().for_each(|conn| conn.finish());
+    }
+
     /// Closing a listener resets what waits in its queue, so that is taken first.
     fn accept_waiting(self: &Rc<Self>, listener: tokio::net::TcpListener) {
         let Ok(listener) = listener.into_std() else { return };
         while let Ok((stream, addr)) = listener.accept() {
             let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
-            if let Ok(stream) = stream {
-                self.admit(stream, addr);
+            if stream.and_then(|stream| self.admit(stream, addr)).is_err() {
+                self.metrics.accept_errors.add(1);
             }
         }
     }
 
-    fn admit(self: &Rc<Self>, stream: TcpStream, addr: SocketAddr) {
+    /// Serves a connection, or closes it at once where the worker has as many as it may.
+    ///
+    /// # Errors
+    /// File descriptors run out: accepting has to pause.
+    fn admit(self: &Rc<Self>, stream: TcpStream, addr: SocketAddr) -> io::Result<()> {
         self.metrics.accepted.add(1);
-        if self.connections.get() >= self.limits.connections_max {
+        let limits = &self.edge().limits;
+        // The system gives the lowest free number, so a high one tells that few are left.
+        if stream.as_raw_fd() >= limits.descriptors_max {
             self.metrics.connections_refused.add(1);
-            return;
+            return Err(io::Error::other("too few file descriptors are left"));
+        }
+        if self.connections.get() >= limits.connections_max {
+            self.metrics.connections_refused.add(1);
+            return Ok(());
         }
         let slot = Slot::take(self);
         self.tracker.spawn(async move { slot.0.serve(stream, addr).await });
+        Ok(())
     }
 
     async fn serve(self: &Rc<Self>, stream: TcpStream, addr: SocketAddr) {
@@ -183,9 +212,10 @@ impl<S: Service> Worker<S> {
         if stream.set_nodelay(true).is_err() {
             return;
         }
-        let started = clock::now();
-        let handshake = TlsAcceptor::from(self.tls.current()).accept(stream);
-        let stream = match timeout(self.limits.timeouts.handshake, handshake).await {
+        let (started, renewals) = (clock::now(), self.renewals.get());
+        let edge = self.shared.edge.load_full();
+        let handshake = TlsAcceptor::from(self.shared.tls.current()).accept(stream);
+        let stream = match timeout(edge.limits.timeouts.handshake, handshake).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return self.metrics.handshake_failed(failure(&error)),
             Err(_) => return self.metrics.handshake_failed(HandshakeFailure::Timeout),
@@ -198,16 +228,17 @@ impl<S: Service> Worker<S> {
         self.metrics.handshakes_ok.add(1);
         self.metrics.handshakes_resumed.add(u64::from(peer.tls_resumed));
         self.metrics.handshake.observe(clock::now().saturating_duration_since(started));
-        let of_peer = self.in_flight.of_peer(peer.fingerprint);
-        let registered = Registered::new(self, Rc::new(Conn::new(peer, of_peer)));
-        if self.is_draining() {
+        let share = self.places.share(&self.service.party(&peer));
+        let registered = Registered::new(self, Rc::new(Conn::new(peer, share)));
+        // Whoever shook hands with an authority that is trusted no more is not served on.
+        if self.is_draining() || self.renewals.get() != renewals {
             registered.conn.finish();
         }
-        self.speak(stream, &registered.conn).await;
+        self.speak(stream, &registered.conn, &edge.limits).await;
     }
 
-    async fn speak(self: &Rc<Self>, stream: TlsStream<TcpStream>, conn: &Rc<Conn>) {
-        let timeouts = &self.limits.timeouts;
+    async fn speak(self: &Rc<Self>, stream: TlsStream<TcpStream>, conn: &Rc<Conn>, limits: &ConnectionLimits) {
+        let timeouts = &limits.timeouts;
         let io = TokioIo::new(Wire::new(stream, Rc::clone(conn), timeouts));
         let service = service_fn({
             let (worker, conn) = (Rc::clone(self), Rc::clone(conn));
@@ -219,7 +250,12 @@ impl<S: Service> Worker<S> {
                 drive(connection, http1::Connection::graceful_shutdown, conn, timeouts).await
             }
             Protocol::Http2 => {
-                let connection = self.http2.serve_connection(io, service);
+                let streams = Streams {
+                    tracker: self.tracker.clone(),
+                    age_max: timeouts.stream,
+                    metrics: Arc::clone(&self.metrics),
+                };
+                let connection = http2_builder(streams, limits).serve_connection(io, service);
                 drive(connection, http2::Connection::graceful_shutdown, conn, timeouts).await
             }
         };

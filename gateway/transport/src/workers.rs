@@ -2,11 +2,13 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
 use thiserror::Error;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
@@ -19,7 +21,7 @@ use crate::metrics::WorkerMetrics;
 use crate::service::{PhaseFlag, Service, WorkerContext, WorkerIx};
 use crate::tls::TlsSwap;
 use crate::tracker::Tracker;
-use crate::worker::{Remainder, Shared, Worker};
+use crate::worker::{Edge, Orders, Remainder, Shared, Worker};
 
 /// Connections that wait to be accepted, per worker.
 const BACKLOG: i32 = 1024;
@@ -63,9 +65,64 @@ pub enum StartError {
 pub struct Workers {
     addr: SocketAddr,
     phase: PhaseFlag,
-    drain: watch::Sender<Option<Instant>>,
+    shared: Arc<Shared>,
+    orders: Arc<watch::Sender<Orders>>,
     threads: Vec<JoinHandle<io::Result<Remainder>>>,
     metrics: Vec<Arc<WorkerMetrics>>,
+}
+
+/// Changes running workers; outlives them without keeping them.
+#[derive(Clone)]
+pub struct Steering {
+    shared: Arc<Shared>,
+    orders: Weak<watch::Sender<Orders>>,
+}
+
+/// What running workers do from now on.
+pub struct Change {
+    /// What the next request's head must keep.
+    pub rules: EdgeRules,
+    /// Bounds from now on; times for the next connection.
+    pub limits: ConnectionLimits,
+    /// TLS of the next handshake, if it changed; a fresh [`crate::TlsMaterial::server_config`].
+    pub tls: Option<Arc<ServerConfig>>,
+    /// Whether open connections end, each after the requests that were sent on it: their clients have
+    /// to be verified again.
+    pub renews_connections: bool,
+}
+
+/// The workers have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the gateway is stopping")]
+pub struct Ended;
+
+impl Steering {
+    /// Applies a change to all workers; no connection is dropped by it.
+    ///
+    /// # Errors
+    /// The workers have ended; nothing was changed.
+    pub fn apply(&self, change: Change) -> Result<(), Ended> {
+        let orders = self.orders.upgrade().ok_or(Ended)?;
+        self.shared.edge.store(Arc::new(Edge { rules: change.rules, limits: change.limits }));
+        if let Some(tls) = change.tls {
+            self.shared.tls.replace(tls);
+        }
+        if change.renews_connections {
+            orders.send_modify(|orders| orders.renewals += 1);
+        }
+        Ok(())
+    }
+}
+
+impl Change {
+    /// Whether the limits can be kept.
+    ///
+    /// # Errors
+    /// The first that is out of its range.
+    pub fn check(&self) -> Result<(), LimitsError> {
+        self.limits.check()?;
+        self.rules.limits.check()
+    }
 }
 
 /// How a drain ended.
@@ -102,16 +159,24 @@ impl Workers {
         let make = Arc::new(make);
         let sockets = listeners(spec.addr, spec.workers, BACKLOG)?;
         let addr = sockets.first().and_then(|socket| socket.local_addr().ok()).unwrap_or(spec.addr);
-        let shared = Arc::new(Shared { rules: spec.rules, limits: spec.limits, tls: spec.tls });
-        let (drain, watching) = watch::channel(None);
-        let mut workers = Self { addr, phase: PhaseFlag::default(), drain, threads: Vec::new(), metrics: Vec::new() };
+        let edge = ArcSwap::from_pointee(Edge { rules: spec.rules, limits: spec.limits });
+        let shared = Arc::new(Shared { edge, tls: spec.tls });
+        let (orders, watching) = watch::channel(Orders::default());
+        let mut workers = Self {
+            addr,
+            phase: PhaseFlag::default(),
+            shared: Arc::clone(&shared),
+            orders: Arc::new(orders),
+            threads: Vec::new(),
+            metrics: Vec::new(),
+        };
         let (ready, started) = sync_channel(spec.workers);
         for (ix, socket) in sockets.into_iter().enumerate() {
             let seat = Seat {
                 ix: WorkerIx(ix),
                 socket,
                 shared: Arc::clone(&shared),
-                drain: watching.clone(),
+                orders: watching.clone(),
                 phase: workers.phase.clone(),
                 metrics: Arc::default(),
                 ready: ready.clone(),
@@ -144,6 +209,11 @@ impl Workers {
         &self.phase
     }
 
+    /// What changes them while they run.
+    pub fn steering(&self) -> Steering {
+        Steering { shared: Arc::clone(&self.shared), orders: Arc::downgrade(&self.orders) }
+    }
+
     /// The counters, by worker.
     pub fn metrics(&self) -> &[Arc<WorkerMetrics>] {
         &self.metrics
@@ -153,7 +223,7 @@ impl Workers {
     /// workers have ended: at the latest shortly after `deadline`, by force. Blocks the thread.
     pub fn drain(mut self, deadline: Instant) -> DrainReport {
         self.phase.announce_drain();
-        self.drain.send_replace(Some(deadline));
+        self.orders.send_modify(|orders| orders.drain = Some(deadline));
         let mut report = DrainReport::default();
         for thread in std::mem::take(&mut self.threads) {
             match thread.join() {
@@ -173,7 +243,7 @@ struct Seat {
     ix: WorkerIx,
     socket: TcpListener,
     shared: Arc<Shared>,
-    drain: watch::Receiver<Option<Instant>>,
+    orders: watch::Receiver<Orders>,
     phase: PhaseFlag,
     metrics: Arc<WorkerMetrics>,
     ready: SyncSender<(WorkerIx, io::Result<()>)>,
@@ -197,11 +267,11 @@ impl Seat {
                 tracker: Tracker::new(Arc::clone(&self.metrics)),
                 metrics: self.metrics,
             };
-            let worker = Worker::new(&self.shared, make(context.clone()), context);
+            let worker = Worker::new(self.shared, make(context.clone()), context);
             self.ready.send((self.ix, Ok(()))).ok();
             // Whoever waits for the start must not wait for this worker's end.
             drop(self.ready);
-            worker.run(self.socket, self.drain).await
+            worker.run(self.socket, self.orders).await
         })
     }
 }

@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 use sluice_tests::binary::{sluice, workspace};
 use sluice_tests::city::City;
+use sluice_tests::clock;
 use sluice_tests::process::{Ended, run};
 use sluice_tests::provider::Provider;
 use sluice_tests::site::{Changes, Site};
@@ -130,7 +132,10 @@ fn an_outdated_revocation_list_closes_the_exchange() {
     };
     fs::write(site.file("pki/crl.pem"), outdated.signed_by(&issuer).unwrap().pem().unwrap()).unwrap();
     site.start_unready();
-    assert!(site.ops("/readyz?verbose").1.contains("policy"));
+    let told = clock::within(Duration::from_secs(10), "the policy is told stale", || {
+        site.ops("/readyz?verbose").1.contains("[-]policy").then_some(())
+    });
+    assert!(told.is_ok(), "{}", site.ops("/readyz?verbose").1);
     let answer = site.send(&site.identity("ask"), &city.good_call());
     problem::check("an outdated list", &answer, "policy.stale");
     assert!(provider.questions().is_empty());

@@ -9,6 +9,8 @@ mod catalogue_files;
 #[cfg(test)]
 mod catalogue_reading;
 #[cfg(test)]
+mod churning;
+#[cfg(test)]
 mod codes;
 #[cfg(test)]
 mod configuration;
@@ -37,6 +39,8 @@ mod order;
 #[cfg(test)]
 mod outsiders;
 #[cfg(test)]
+mod overload;
+#[cfg(test)]
 mod privacy;
 #[cfg(test)]
 mod problem;
@@ -46,6 +50,8 @@ mod providers;
 mod query;
 #[cfg(test)]
 mod receipts;
+#[cfg(test)]
+mod reload;
 #[cfg(test)]
 mod rights;
 #[cfg(test)]

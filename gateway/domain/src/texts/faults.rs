@@ -110,6 +110,10 @@ pub(super) const fn sentence(fault: Fault) -> Both {
             "items 中混用了不同的键组合;一批请求只能使用同一种。",
             "items mixes different key sets; one batch uses one of them.",
         ],
+        Fault::BatchAboveRate => [
+            "本批的条数超过每秒上限<({limit} 条)>,等待也不能通过;请拆成较小的批次提交。",
+            "The batch has more items than the limit per second allows< ({limit})>, so waiting does not help: split it into smaller batches.",
+        ],
         Fault::PurposeForm => [
             "Exchange-Purpose 的格式有误:应为 1–32 个 [A-Za-z0-9._-] 字符,且只出现一次。",
             "Exchange-Purpose is not well formed: 1–32 characters of [A-Za-z0-9._-], sent once.",

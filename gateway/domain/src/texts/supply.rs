@@ -10,8 +10,8 @@ pub(super) const LIMIT_RATE: Row = Row {
         "The calls exceed the limit per second< of {grant}>< ({limit})>.",
     ],
     next_step: [
-        "<{retry} 秒后重试;>请按 RateLimit 响应头平滑发送,批量核验使用 items 一次提交。",
-        "<Try again in {retry} s. >Spread calls as the RateLimit header tells, and verify many subjects in one batch with items.",
+        "<{retry} 秒后重试;>请按 RateLimit 响应头平滑发送,批量核验使用 items 一次提交,一批不超过每秒上限。",
+        "<Try again in {retry} s. >Spread calls as the RateLimit header tells, and verify many subjects in one batch with items, no larger than the limit per second.",
     ],
     basis: None,
 };

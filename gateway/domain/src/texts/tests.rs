@@ -172,7 +172,7 @@ fn the_caller_chooses_the_language() {
     }
 }
 
-const FAULTS: [Fault; 51] = [
+const FAULTS: [Fault; 52] = [
     Fault::BadRequestLine,
     Fault::HostMissing,
     Fault::HostRepeated,
@@ -208,6 +208,7 @@ const FAULTS: [Fault; 51] = [
     Fault::LimitRange,
     Fault::BatchSize,
     Fault::BatchMixed,
+    Fault::BatchAboveRate,
     Fault::PurposeForm,
     Fault::HandlerForm,
     Fault::MatterForm,

@@ -5,6 +5,7 @@ mod certs;
 mod check;
 mod ledger;
 mod ledger_keys;
+mod reload;
 mod serve;
 mod subjects;
 mod witness;
@@ -25,6 +26,7 @@ pub(crate) fn run(command: Command) -> Outcome {
         Command::Serve(given) => serve::run(&given),
         Command::Check(given) => check::run(&given),
         Command::Catalog(given) => catalog::run(given),
+        Command::Reload(given) => reload::run(&given),
         Command::Ledger(given) => ledger::run(*given),
         Command::Certs(given) => certs::run(given),
         Command::Subjects(given) => subjects::run(given),

@@ -13,6 +13,6 @@ pub(crate) fn run(given: &Serve) -> Outcome {
     for warning in &loaded.catalogue.warnings {
         tracing::warn!("{warning}");
     }
-    service::run(loaded, Manner { ready: || Ok(()), ends_at_hang_up: false })?;
+    service::run(loaded, Manner { config: given.config.clone(), ready: || Ok(()), ends_at_hang_up: false })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -39,12 +39,13 @@ pub(crate) fn run(given: &cli::Demo) -> Outcome {
     if let Some(note) = &laid_out.note {
         output::line(note)?;
     }
-    let loaded = sluice_config::load(&dir.file(layout::SETTINGS))?;
+    let config = dir.file(layout::SETTINGS);
+    let loaded = sluice_config::load(&config)?;
     logs::start(loaded.settings.log)?;
     let examples = examples::find(&loaded.catalogue.policy, &fixtures.records, Day::at(now_unix_s));
     let guide = Guide { dir: &given.dir, port: given.port, program: program() }.text(&examples);
     let ready = || output::line(&guide).context("cannot print");
-    service::run(loaded, Manner { ready, ends_at_hang_up: true })?;
+    service::run(loaded, Manner { config, ready, ends_at_hang_up: true })?;
     drop(laid_out.stand_ins);
     Ok(ExitCode::SUCCESS)
 }

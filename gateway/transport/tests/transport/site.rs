@@ -285,6 +285,10 @@ const BIG_BYTES: usize = 32 * 1024 * 1024;
 impl Service for Answers {
     type Body = Full<Bytes>;
 
+    fn party(&self, peer: &Peer) -> Box<str> {
+        format!("{:?}", peer.fingerprint).into()
+    }
+
     async fn call(self: Rc<Self>, request: Request<Incoming>, peer: Rc<Peer>) -> Response<Self::Body> {
         match request.uri().path() {
             "/echo" => match body::read(request.into_body(), &self.body).await {
