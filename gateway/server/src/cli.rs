@@ -166,7 +166,7 @@ pub(crate) enum WitnessCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Subjects {
-    /// Make the keys of some months, a file each, for the folder that [subjects] names
+    /// Make the keys of some months, a file each, for the folder that `[subjects]` names
     Keygen(SubjectsKeygen),
 }
 
