@@ -8,6 +8,8 @@ use sluice_domain::{Item, ItemType, Semantic, identifiers, mask};
 const CITIZEN: &str = "43068919000101000";
 /// Seventeen characters of a 统一社会信用代码 of nothing.
 const ORGANISATION: &str = "91430689000000000";
+/// A time.
+const TIME: &str = "1900-01-01 00:00:00";
 /// Characters that end an identifier, of both standards.
 const CHECKS: &str = "0123456789ABCDEFGHJKLMNPQRTUWXY";
 
@@ -15,8 +17,9 @@ const CHECKS: &str = "0123456789ABCDEFGHJKLMNPQRTUWXY";
 pub(super) fn text(item: &Item) -> String {
     let by_type = match item.kind {
         ItemType::N | ItemType::Y | ItemType::B | ItemType::I | ItemType::F => Some("0"),
-        ItemType::D => Some("1900-01-01"),
-        ItemType::T => Some("1900-01-01 00:00:00"),
+        // A time that was cut off is none; an item too short for it takes the day.
+        ItemType::T if item.length == 0 || item.length as usize >= TIME.len() => Some(TIME),
+        ItemType::D | ItemType::T => Some("1900-01-01"),
         ItemType::L => Some("true"),
         ItemType::C | ItemType::M | ItemType::G => None,
     };
