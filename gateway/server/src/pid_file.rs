@@ -1,11 +1,12 @@
-//! The number of the serving process, beside its ledger: how `sluice reload` finds it. The file is
+//! The number of the serving process, beside its ledger: how `sluice reload` and
+//! `sluice catalog apply` find it. The file is
 //! locked while the process lives, so one that a crash left behind is never mistaken for a process.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use rustix::process::Pid;
 
 const NAME: &str = "sluice.pid";
@@ -46,27 +47,35 @@ impl Drop for PidFile {
     }
 }
 
-/// The process that serves with a ledger.
+/// The process that serves with a ledger, if one does.
 ///
 /// # Errors
-/// There is none, or its file cannot be read.
-pub(crate) fn serving(dir: &Path) -> anyhow::Result<Pid> {
+/// Its file cannot be read.
+pub(crate) fn found(dir: &Path) -> anyhow::Result<Option<Pid>> {
     let path = dir.join(NAME);
     let shown = path.display();
-    let nobody = || format!("no gateway runs with the ledger in {}", dir.display());
     let mut file = match File::open(&path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!(nobody()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("cannot read {shown}")),
     };
     match file.try_lock_shared() {
-        Ok(()) => bail!(nobody()),
+        Ok(()) => return Ok(None),
         Err(TryLockError::WouldBlock) => {}
         Err(TryLockError::Error(error)) => return Err(error).with_context(|| format!("cannot look at {shown}")),
     }
     let mut text = String::new();
     file.read_to_string(&mut text).with_context(|| format!("cannot read {shown}"))?;
-    text.trim().parse().ok().and_then(Pid::from_raw).with_context(|| format!("{shown} holds no process number"))
+    let pid = text.trim().parse().ok().and_then(Pid::from_raw);
+    pid.map(Some).with_context(|| format!("{shown} holds no process number"))
+}
+
+/// The process that serves with a ledger.
+///
+/// # Errors
+/// There is none, or its file cannot be read.
+pub(crate) fn serving(dir: &Path) -> anyhow::Result<Pid> {
+    found(dir)?.with_context(|| format!("no gateway runs with the ledger in {}", dir.display()))
 }
 
 #[cfg(test)]

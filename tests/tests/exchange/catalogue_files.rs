@@ -38,6 +38,13 @@ fn wanted(site: &Site, from: &str, to: &str) -> std::path::PathBuf {
     file
 }
 
+/// The revision of a catalogue.
+fn revision_of(site: &Site, file: &Path) -> String {
+    let compared = catalog(site, "diff", file, &["--json"]);
+    let json: Value = serde_json::from_str(&compared.stdout).unwrap();
+    json["revision"]["new"].as_str().unwrap().to_owned()
+}
+
 fn code_of_good_call(site: &Site, city: &City) -> String {
     site.send(&site.identity("ask"), &city.good_call()).code()
 }
@@ -85,7 +92,9 @@ fn differences_are_data_for_scripts() {
 #[test]
 fn applied_catalogue_decides_calls() {
     let (city, _provider, mut site) = served();
-    assert_eq!(code_of_good_call(&site, &city), "ok");
+    let (ask, call) = (site.identity("ask"), city.good_call());
+    let mut open = site.connect(&ask);
+    assert_eq!(open.send(&call).unwrap().code(), "ok");
     let file = wanted(&site, "state = \"active\"\nvalid_from", "state = \"suspended\"\nvalid_from");
     let bindings = fs::read(site.file("bindings.toml")).unwrap();
 
@@ -98,14 +107,35 @@ fn applied_catalogue_decides_calls() {
 
     let applied = catalog(&site, "apply", &file, &["--yes"]);
     assert_eq!(applied.code, 0, "{}{}", applied.stdout, applied.stderr);
-    site.stop();
-    site.start_again();
-    assert_eq!(code_of_good_call(&site, &city), "grant.suspended");
+    let revision = revision_of(&site, &file);
+    assert!(applied.stdout.contains(&format!("taken up by the running gateway: revision {revision} is in force")));
+    assert_eq!(open.send(&call).unwrap().code(), "grant.suspended", "on the connection that was open, at once");
     assert_eq!(fs::read(site.file("bindings.toml")).unwrap(), bindings, "files that do not change are not written");
     assert!(site.file("catalogue.toml.1.bak").is_file() && !site.file("catalogue.toml.new").exists());
     assert_eq!(catalog(&site, "diff", &file, &[]).code, 0);
     let again = catalog(&site, "apply", &file, &["--yes"]);
     assert!(again.code == 0 && again.stdout.starts_with("nothing differs"), "{}", again.stdout);
+
+    site.stop();
+    let file = wanted(&site, "state = \"suspended\"\nvalid_from", "state = \"active\"\nvalid_from");
+    let stopped = catalog(&site, "apply", &file, &["--yes"]);
+    assert!(stopped.code == 0 && stopped.stdout.contains("at the next start"), "{}{}", stopped.stdout, stopped.stderr);
+    site.start_again();
+    assert_eq!(code_of_good_call(&site, &city), "ok");
+}
+
+#[test]
+fn applied_catalogue_that_the_running_node_refuses_is_told() {
+    let (city, _provider, site) = served();
+    let file = wanted(&site, "state = \"active\"\nvalid_from", "state = \"suspended\"\nvalid_from");
+    // Another fault of the node's files, which only the running gateway can know: this key needs a restart.
+    site.change(&[("ledger.backlog_max", 100.into())]);
+    let applied = catalog(&site, "apply", &file, &["--yes"]);
+    assert_eq!(applied.code, 78, "{}{}", applied.stdout, applied.stderr);
+    for told in ["the files are written, but refused", "stays in force", "\"backlog_max\" cannot change"] {
+        assert!(applied.stderr.contains(told), "{told}: {}", applied.stderr);
+    }
+    assert_eq!(code_of_good_call(&site, &city), "ok", "the last good catalogue decides");
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub(crate) enum Catalog {
     Check(CatalogCheck),
     /// Compare a catalogue with the node's: exit 0 if nothing differs, 2 if something does, 1 on any error
     Diff(CatalogDiff),
-    /// Make the node's catalogue say what these files say
+    /// Make the node's catalogue say what these files say; a running node takes it up at once
     Apply(CatalogApply),
     /// Write the node's catalogue in its canonical form
     Export(CatalogExport),

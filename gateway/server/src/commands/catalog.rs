@@ -48,6 +48,9 @@ fn import_openapi(given: &CatalogImportOpenapi) -> Outcome {
 /// The catalogue files that a path names: itself, or the `*.toml` of a folder in the order of their names.
 fn files_of(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if !path.is_dir() {
+        if path.extension().is_some_and(|extension| extension == "json") {
+            bail!("{}: an export in JSON is for scripts; one in TOML reads back", path.display());
+        }
         return Ok(vec![path.to_path_buf()]);
     }
     let listed = fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);

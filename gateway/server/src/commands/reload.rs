@@ -32,8 +32,7 @@ pub(crate) fn run(given: &Reload) -> Outcome {
     let pid = pid_file::serving(dir)?;
     let last = asked(dir, pid)?;
     if !last.succeeded && !given.json {
-        let told = anyhow!("nothing was changed, revision {} stays in force: {}", last.revision, last.reason);
-        return Err(if last.is_fault_of_files { Failure::Files(told) } else { Failure::Failed(told) });
+        return Err(refused("nothing was changed", &last));
     }
     let answer = Answer { reloaded: last.succeeded, revision: &last.revision, reason: &last.reason };
     output::put(given.json, &answer, || format!("reloaded: revision {} is in force", last.revision))?;
@@ -44,8 +43,17 @@ pub(crate) fn run(given: &Reload) -> Outcome {
     })
 }
 
+/// What to say, and to end with, when the gateway did not take its files over.
+pub(super) fn refused(so_far: &str, last: &reload_status::Outcome) -> Failure {
+    let told = anyhow!("{so_far}, revision {} stays in force: {}", last.revision, last.reason);
+    if last.is_fault_of_files { Failure::Files(told) } else { Failure::Failed(told) }
+}
+
 /// Sends the signal and waits for the end of the reload that it asks for.
-fn asked(dir: &Path, pid: Pid) -> anyhow::Result<reload_status::Outcome> {
+///
+/// # Errors
+/// The gateway takes no signal, has ended, or does not answer.
+pub(super) fn asked(dir: &Path, pid: Pid) -> anyhow::Result<reload_status::Outcome> {
     let of_process =
         || Report::read(dir).filter(|report| i64::from(report.pid) == i64::from(pid.as_raw_nonzero().get()));
     let before = of_process().map_or(0, |report| report.begun);

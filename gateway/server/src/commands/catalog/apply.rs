@@ -13,12 +13,13 @@ use sluice_domain::Day;
 use super::replace::{self, Staged};
 use super::{files_of, shown};
 use crate::cli::CatalogApply;
+use crate::commands::reload;
 use crate::failure::Outcome;
-use crate::{clock, output};
+use crate::{clock, output, pid_file};
 
 pub(super) fn run(given: &CatalogApply) -> Outcome {
     let files = files_of(&given.file)?;
-    let Loaded { catalogue: node, .. } = sluice_config::load(&given.config)?;
+    let Loaded { catalogue: node, settings, .. } = sluice_config::load(&given.config)?;
     let wanted = sluice_config::load_proposed(&given.config, &files)?.catalogue;
     let revision = node.policy.revision();
     if given.base.as_deref().is_some_and(|base| base != revision) {
@@ -49,7 +50,20 @@ pub(super) fn run(given: &CatalogApply) -> Outcome {
     for (file, backup) in replace_all(&node, &wanted, &rewrites)? {
         output::line(&format!("wrote {} (before: {})", file.display(), backup.display()))?;
     }
-    output::line("a running node takes it up at its next start")?;
+    take_up(&settings.ledger.dir)
+}
+
+/// Lets the node read what was written, if it runs.
+fn take_up(ledger: &Path) -> Outcome {
+    let Some(pid) = pid_file::found(ledger)? else {
+        output::line("no gateway runs here: it is taken up at the next start")?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let last = reload::asked(ledger, pid).context("the files are written, but not taken up by the running gateway")?;
+    if !last.succeeded {
+        return Err(reload::refused("the files are written, but refused by the running gateway", &last));
+    }
+    output::line(&format!("taken up by the running gateway: revision {} is in force", last.revision))?;
     Ok(ExitCode::SUCCESS)
 }
 
