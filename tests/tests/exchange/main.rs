@@ -53,6 +53,8 @@ mod receipts;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]
+mod reload_keys;
+#[cfg(test)]
 mod rights;
 #[cfg(test)]
 mod streams;
