@@ -43,7 +43,7 @@ impl RestAdapter {
     async fn fetch_records(&self, permit: &Permit, ask: &Ask<'_>) -> Result<Fetched, ProviderFault> {
         let operation = self.binding.records_operation(permit.mode()).ok_or(BadAnswer::NotAskable)?;
         self.check_scope(permit, ask, &ask.items)?;
-        let mut call = Call::begin(self, ask.deadline).await?;
+        let mut call = Call::begin(self, ask).await?;
         pages::fetch(&mut call, operation, ask).await
     }
 
@@ -52,7 +52,7 @@ impl RestAdapter {
         let claimed: ItemSet = ask.claims.iter().map(|(item, _)| *item).collect();
         self.check_scope(permit, ask, &claimed)?;
         let request = request::build(operation, &self.binding.base_path, ask, &operation.paging.first(ask))?;
-        let (Received::Answer(page), _) = Call::begin(self, ask.deadline).await?.put(operation, &request).await? else {
+        let (Received::Answer(page), _) = Call::begin(self, ask).await?.put(operation, &request).await? else {
             return Ok(Compared::NotFound { as_of: None });
         };
         let mut verdicts = Vec::new();

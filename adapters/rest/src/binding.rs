@@ -66,7 +66,7 @@ pub struct RestBinding {
     pub(crate) body_bytes_max: usize,
     pub(crate) breaker: Breaker,
     concurrency: u32,
-    pub(crate) gate: Gate,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) outages: Outages,
     pub(crate) probe: Option<ProbeSpec>,
     pub(crate) credentials: Option<Credentials>,

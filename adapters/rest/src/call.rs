@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
-use sluice_contract::ProviderFault;
 use sluice_contract::answer::{Received, receive};
 use sluice_contract::balance::Tried;
 use sluice_contract::breaker::Admittance;
 use sluice_contract::gate::Place;
 use sluice_contract::operation::Operation;
+use sluice_contract::{Ask, ProviderFault};
 use sluice_transport::clock;
 use sluice_transport::upstream::UpstreamFault;
 use tokio::time::sleep;
@@ -50,7 +50,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// Why the provider is not asked now.
-    pub(crate) async fn begin(adapter: &'a RestAdapter, deadline: Instant) -> Result<Self, ProviderFault> {
+    pub(crate) async fn begin(adapter: &'a RestAdapter, ask: &Ask<'_>) -> Result<Self, ProviderFault> {
         let binding = &*adapter.binding;
         let now_s = clock::now_unix_s();
         if let Some(until_s) = binding.outages.at(now_s) {
@@ -60,8 +60,9 @@ impl<'a> Call<'a> {
         if let Some(retry_after_s) = binding.breaker.refuses(binding.now_ms()) {
             return Err(ProviderFault::CircuitOpen { retry_after_s });
         }
-        let deadline = deadline.min(clock::now() + binding.timeout);
-        let place = binding.gate.enter(deadline).await.map_err(|_| ProviderFault::Busy { retry_after_s: 1 })?;
+        let deadline = ask.deadline.min(clock::now() + binding.timeout);
+        let place =
+            binding.gate.enter(ask.caller, deadline).await.map_err(|_| ProviderFault::Busy { retry_after_s: 1 })?;
         if let Admittance::Refused { retry_after_s } = binding.breaker.admit(binding.now_ms()) {
             return Err(ProviderFault::CircuitOpen { retry_after_s });
         }

@@ -38,7 +38,7 @@ pub(crate) async fn forward(
 ) -> Result<Forwarded, ProviderFault> {
     let binding = &adapter.binding;
     let operation = permitted(binding, permit, &forward).ok_or(BadAnswer::NotAskable)?;
-    let ends_at = forward.ends_at;
+    let (ends_at, caller) = (forward.ends_at, forward.caller);
     let request = build(binding, operation, forward)?;
     let now_s = clock::now_unix_s();
     if let Some(until_s) = binding.outages.at(now_s) {
@@ -48,7 +48,7 @@ pub(crate) async fn forward(
     if let Some(retry_after_s) = binding.breaker.refuses(binding.now_ms()) {
         return Err(ProviderFault::CircuitOpen { retry_after_s });
     }
-    let place = binding.gate.enter(ends_at).await.map_err(|_| ProviderFault::Busy { retry_after_s: 1 })?;
+    let place = binding.gate.enter(caller, ends_at).await.map_err(|_| ProviderFault::Busy { retry_after_s: 1 })?;
     if let Admittance::Refused { retry_after_s } = binding.breaker.admit(binding.now_ms()) {
         return Err(ProviderFault::CircuitOpen { retry_after_s });
     }

@@ -59,6 +59,8 @@ mod rights;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]
+mod turns;
+#[cfg(test)]
 mod verify;
 #[cfg(test)]
 mod witnesses;
