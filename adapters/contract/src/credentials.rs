@@ -79,6 +79,37 @@ impl Credentials {
     }
 }
 
+impl Credentials {
+    /// What of a resource's operations for callers these credentials cannot serve.
+    pub(crate) fn unfit(&self, declared: &[sluice_domain::Operation]) -> Vec<SpecFault> {
+        let mut faults = Vec::new();
+        for operation in declared {
+            let own: Vec<&str> = match self {
+                Self::Fixed(Fixed::Query(pair)) => pair.split('=').take(1).collect(),
+                Self::Hmac(signing) => signing.parameters().collect(),
+                Self::Fixed(Fixed::Header(..)) | Self::OAuth2(_) => Vec::new(),
+            };
+            let id = &operation.id;
+            for name in operation.query.iter().filter(|name| own.contains(&&***name)) {
+                let fault = format!("the parameter {name} is one that callers of operation \"{id}\" may send");
+                faults.push(SpecFault::new("auth", fault, "query = \"app_key\""));
+            }
+            if let Self::Hmac(signing) = self
+                && signing.covers_body()
+                && !operation.request_types.is_empty()
+                && !operation.reads_request()
+            {
+                let fault = format!(
+                    "a signature cannot cover the body of operation \"{id}\", which is passed on as it arrives"
+                );
+                let example = "canonical = \"{method}\\n{path}\\n{query_sorted}\\n{timestamp}\\n{nonce}\"";
+                faults.push(SpecFault::new("auth.canonical", fault, example));
+            }
+        }
+        faults
+    }
+}
+
 /// Keys that belong to another kind, and those that are missing.
 fn foreign_keys(spec: &AuthSpec) -> Vec<SpecFault> {
     let (needed, possible, example): (&[&str], &[&str], &str) = match spec.kind {

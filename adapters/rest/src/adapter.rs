@@ -25,7 +25,7 @@ pub(crate) struct RestAdapter {
     pub(crate) binding: Arc<RestBinding>,
     /// One for each instance.
     pub(crate) upstreams: Vec<Rc<Upstream>>,
-    token_endpoint: Option<Upstream>,
+    pub(crate) token_endpoint: Option<Upstream>,
     turn: Cell<usize>,
 }
 

@@ -53,7 +53,7 @@ pub(crate) async fn send(
             let before = own.uri().query().map_or(String::new(), |query| format!("{query}&"));
             set_query(&mut own, &format!("{before}{pair}"));
         }
-        Some(Credentials::Hmac(signing)) => sign(signing, &mut own),
+        Some(Credentials::Hmac(signing)) => sign(signing, &mut own, request.body()),
         Some(Credentials::OAuth2(oauth2)) => {
             return send_with_token(binding, oauth2, lines, (own, deadline, bytes_max)).await;
         }
@@ -97,12 +97,13 @@ pub(crate) fn told(binding: &RestBinding, why: NoToken) -> ProviderFault {
     if why == NoToken::Late { ProviderFault::Timeout } else { ProviderFault::Unreachable }
 }
 
-fn sign(signing: &Signing, request: &mut Request<Bytes>) {
+/// Signs a request that is sent with this body.
+pub(crate) fn sign<B>(signing: &Signing, request: &mut Request<B>, body: &[u8]) {
     let unsigned = Unsigned {
         method: request.method(),
         path: request.uri().path(),
         query: request.uri().query().unwrap_or_default(),
-        body: request.body(),
+        body,
     };
     let now_ms = i64::try_from(clock::now_unix_us() / 1_000).unwrap_or(i64::MAX);
     let signed = signing.sign(unsigned, now_ms, &Uuid::new_v4().simple().to_string());
@@ -112,7 +113,7 @@ fn sign(signing: &Signing, request: &mut Request<Bytes>) {
     set_query(request, &signed.query);
 }
 
-fn set_query(request: &mut Request<Bytes>, query: &str) {
+fn set_query<B>(request: &mut Request<B>, query: &str) {
     let path = request.uri().path();
     let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
     // Both parts are percent-encoded: the new target is one as the old was.

@@ -100,6 +100,8 @@ impl RestBinding {
             ..PoolLimits::default()
         };
         let endpoint = |address: &Uri, tls: Option<ClientTls>| {
+            // Provider and token endpoint need not both be reached by TLS.
+            let tls = tls.filter(|_| address.scheme_str() == Some("https"));
             let origin = format!("{}://{}", address.scheme_str().unwrap_or("https"), authority(address));
             let made = Endpoint::new(&origin, tls, limits.clone(), Arc::clone(egress));
             made.map(Arc::new).map_err(|cause| RestError::Endpoint { origin, cause })
@@ -112,8 +114,7 @@ impl RestBinding {
             Some(Credentials::OAuth2(oauth2)) => {
                 let url = oauth2.token_url();
                 let is_other = instances.iter().all(|instance| instance.base.host() != url.host());
-                let tls = tls.as_ref().filter(|_| url.scheme_str() == Some("https"));
-                Some(endpoint(url, tls.map(|tls| if is_other { tls.by_host() } else { tls.clone() }))?)
+                Some(endpoint(url, tls.as_ref().map(|tls| if is_other { tls.by_host() } else { tls.clone() }))?)
             }
             _ => None,
         };

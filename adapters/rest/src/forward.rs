@@ -6,31 +6,25 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, VIA};
-use http::{HeaderMap, HeaderValue, Method as HttpMethod, Request, Response, StatusCode};
+use http::header::{CONTENT_ENCODING, CONTENT_RANGE};
+use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use sluice_contract::balance::Tried;
 use sluice_contract::breaker::Admittance;
-use sluice_contract::credentials::{Credentials, Fixed};
+use sluice_contract::credentials::Credentials;
 use sluice_contract::gate::Place;
-use sluice_contract::paging::Turn;
-use sluice_contract::{Ask, BadAnswer, Forward, Forwarded, ProviderFault, Upload};
-use sluice_domain::operation::Method;
-use sluice_domain::{ItemSet, Mode, Operation, Permit};
+use sluice_contract::{BadAnswer, Forward, Forwarded, ProviderFault};
+use sluice_domain::{Mode, Operation, Permit};
 use sluice_transport::upstream::{Download, StreamTimes};
 use sluice_transport::{StreamBounds, clock};
 
 use crate::adapter::RestAdapter;
+use crate::authority::{Unproven, told};
 use crate::binding::RestBinding;
-use crate::fault::{Health, fault};
-use crate::request;
+use crate::fault::{Health, fault, is_unsent};
+use crate::outgoing::Outgoing;
 
-/// Our pseudonym among the hops of a message (RFC 9110 §7.6.3).
-const HOP: HeaderValue = HeaderValue::from_static("1.1 sluice");
-/// Headers of a binding name no page.
-const FIRST: Turn<'static> = Turn { limit: 0, offset: 0, page: 0, cursor: None };
-
-/// Forwards a call to one instance; the answer holds its place among the provider's calls until its body has ended.
+/// Forwards a call; the answer holds its place among the provider's calls until its body has ended.
 pub(crate) async fn forward(
     adapter: &RestAdapter,
     permit: &Permit,
@@ -39,7 +33,7 @@ pub(crate) async fn forward(
     let binding = &adapter.binding;
     let operation = permitted(binding, permit, &forward).ok_or(BadAnswer::NotAskable)?;
     let (ends_at, caller) = (forward.ends_at, forward.caller);
-    let request = build(binding, operation, forward)?;
+    let outgoing = Outgoing::of(binding, operation, forward).await?;
     let now_s = clock::now_unix_s();
     if let Some(until_s) = binding.outages.at(now_s) {
         let retry_after_s = u32::try_from(until_s - now_s).unwrap_or(u32::MAX).max(1);
@@ -57,20 +51,74 @@ pub(crate) async fn forward(
         first_byte: millis(bounds.first_byte_ms),
         answer: StreamBounds { bytes_max: bounds.response_bytes_max, idle: millis(bounds.idle_ms), ends_at },
     };
-    let chosen = binding.balance.choose(binding.now_ms(), adapter.next_turn(), Tried::default());
-    let instance = chosen.instance;
-    let upstream = adapter.upstreams.get(instance).ok_or(ProviderFault::Unreachable)?;
-    let (health, judged) = match upstream.stream(request, &times).await {
-        Ok(answer) => (health_of(answer.status()), judge(answer, operation)),
-        Err(failed) => {
-            let (health, fault) = fault(failed);
-            (health, Err(fault))
-        }
-    };
-    binding.report(instance, health);
-    let (head, download) = judged?.into_parts();
+    let (instance, answer) = put(adapter, &outgoing, &times).await?;
+    binding.report(instance, health_of(answer.status()));
+    let (head, download) = judge(answer, operation)?.into_parts();
     let body = Passing { download, binding: Arc::clone(binding), instance, _place: place };
     Ok(Forwarded { status: head.status, headers: head.headers, body: Box::pin(body) })
+}
+
+/// Puts the call to one instance, and to another only if the one before cannot have seen any of it: then even a call
+/// that changes something is made once.
+async fn put(
+    adapter: &RestAdapter,
+    outgoing: &Outgoing,
+    times: &StreamTimes,
+) -> Result<(usize, Response<Download>), ProviderFault> {
+    let binding = &*adapter.binding;
+    let (mut tried, mut left, turn) = (Tried::default(), binding.retries, adapter.next_turn());
+    loop {
+        let chosen = binding.balance.choose(binding.now_ms(), turn, tried);
+        tried.add(chosen.instance);
+        let failed = match send(adapter, chosen.instance, outgoing, times).await {
+            Ok(answer) => return Ok((chosen.instance, answer)),
+            Err(Unproven::NoAnswer(failed)) => failed,
+            Err(Unproven::NoToken(fault)) => {
+                binding.report(chosen.instance, Health::Down);
+                return Err(fault);
+            }
+        };
+        let has_another = left > 0 && tried.len() < binding.instances.len();
+        if !has_another || !is_unsent(failed) || !outgoing.is_whole() || clock::now() >= times.answer.ends_at {
+            let (health, fault) = fault(failed);
+            binding.report(chosen.instance, health);
+            return Err(fault);
+        }
+        binding.failed(chosen.instance);
+        left -= 1;
+    }
+}
+
+/// Sends the call to one instance. A provider that answers 401 to a token has not served: with a fresh one the call is
+/// sent once more, unless part of its body is gone.
+async fn send(
+    adapter: &RestAdapter,
+    instance: usize,
+    outgoing: &Outgoing,
+    times: &StreamTimes,
+) -> Result<Response<Download>, Unproven> {
+    let binding = &*adapter.binding;
+    let upstream = adapter.upstreams.get(instance).ok_or(Unproven::NoToken(ProviderFault::Unreachable))?;
+    let Some(Credentials::OAuth2(oauth2)) = &binding.credentials else {
+        return Ok(upstream.stream(outgoing.request(binding, None), times).await?);
+    };
+    let endpoint = adapter.token_endpoint.as_ref().ok_or(Unproven::NoToken(ProviderFault::Unreachable))?;
+    let current = async || {
+        let deadline = times.answer.ends_at.min(clock::now() + binding.timeout);
+        let token = binding.tokens.current(oauth2, endpoint, deadline).await;
+        token.map_err(|why| Unproven::NoToken(told(binding, why)))
+    };
+    let token = current().await?;
+    let answer = upstream.stream(outgoing.request(binding, Some(&token)), times).await?;
+    if answer.status() != StatusCode::UNAUTHORIZED {
+        return Ok(answer);
+    }
+    binding.tokens.refused(&token);
+    if !outgoing.is_whole() {
+        return Err(Unproven::NoToken(ProviderFault::Unreachable));
+    }
+    let token = current().await?;
+    Ok(upstream.stream(outgoing.request(binding, Some(&token)), times).await?)
 }
 
 /// The operation, if it is the one that was permitted: a second look, in case a caller mixes them up.
@@ -84,57 +132,6 @@ fn permitted<'f>(binding: &RestBinding, permit: &Permit, forward: &Forward<'f>) 
 
 fn millis(number: u32) -> Duration {
     Duration::from_millis(number.into())
-}
-
-fn build(
-    binding: &RestBinding,
-    operation: &Operation,
-    forward: Forward<'_>,
-) -> Result<Request<Option<Upload>>, BadAnswer> {
-    let ask = Ask {
-        resource: forward.resource,
-        key: &[],
-        claims: &[],
-        items: ItemSet::EMPTY,
-        limit: 0,
-        offset: 0,
-        deadline: forward.ends_at,
-        request_id: forward.request_id,
-        caller: forward.caller,
-    };
-    let mut headers = forward.headers;
-    for (name, template) in &binding.headers {
-        let mut text = String::new();
-        template.fill(&ask, &FIRST, &mut text).map_err(|_| BadAnswer::NotAskable)?;
-        headers.insert(name, HeaderValue::from_str(&text).map_err(|_| BadAnswer::NotAskable)?);
-    }
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    headers.insert(VIA, HOP);
-    request::introduce(&mut headers, &ask)?;
-    let mut request = Request::new(forward.body);
-    *request.method_mut() = match operation.method {
-        Method::Get => HttpMethod::GET,
-        Method::Post => HttpMethod::POST,
-        Method::Put => HttpMethod::PUT,
-        Method::Patch => HttpMethod::PATCH,
-        Method::Delete => HttpMethod::DELETE,
-    };
-    let mut target = format!("{}{}", binding.base_path, forward.target);
-    match &binding.credentials {
-        None => {}
-        Some(Credentials::Fixed(Fixed::Header(name, value))) => {
-            headers.insert(name, value.clone());
-        }
-        Some(Credentials::Fixed(Fixed::Query(pair))) => {
-            target.push(if target.contains('?') { '&' } else { '?' });
-            target.push_str(pair);
-        }
-        // A signature covers a body that is not there yet, and a token that has ended could not be renewed half-way.
-        Some(Credentials::Hmac(_) | Credentials::OAuth2(_)) => return Err(BadAnswer::NotAskable),
-    }
-    *request.uri_mut() = target.try_into().map_err(|_| BadAnswer::NotAskable)?;
-    *request.headers_mut() = headers;
-    Ok(request)
 }
 
 fn health_of(status: StatusCode) -> Health {

@@ -5,6 +5,7 @@
 //!
 //! A question, file by file: `adapter` → `call` (may the provider be asked now, and which instance) → `pages` (as many
 //! answers as it takes) → `request` (the binding's templates) → `authority` (proof of who asks) → the upstream pool.
+//! A call of a declared operation: `forward` → `outgoing` → the upstream pool.
 
 mod adapter;
 mod authority;
@@ -12,6 +13,7 @@ mod binding;
 mod call;
 mod fault;
 mod forward;
+mod outgoing;
 mod pages;
 mod request;
 mod token;

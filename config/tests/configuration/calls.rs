@@ -87,3 +87,40 @@ fn what_is_wrong_with_an_operation_is_told_at_its_place() {
         assert!(found, "{new}: {expected}\n{}", faults.join("\n"));
     }
 }
+
+/// A site whose calls are signed, over this text.
+fn signed(canonical: &str) -> Site {
+    let site = site();
+    let base = "base_url = \"http://10.20.0.13:9003/bdc\"";
+    let auth = format!(
+        "{base}\n[rest.auth]\nkind = \"hmac\"\nalgorithm = \"sm3\"\nsecret = \"file:keys/provider.txt\"\ncanonical = \"{canonical}\"\nput = {{ query = {{ sign = \"{{signature}}\" }} }}"
+    );
+    site.replace(C, base, &auth);
+    site
+}
+
+#[test]
+fn a_signature_covers_a_body_that_is_held_and_none_that_is_passed_on() {
+    let passed_on = |site: &Site| {
+        site.replace(C, "subjects.request = [{ at = \"/owner/id\", item = \"ZJHM\" }]", "");
+    };
+    assert!(signed("{path}{body_sm3}").load().is_ok(), "people stand in the body, so it is held");
+    let without_body = signed("{path}{timestamp}");
+    passed_on(&without_body);
+    assert!(without_body.load().is_ok(), "{:?}", without_body.faults());
+    let with_body = signed("{path}{body_sm3}");
+    passed_on(&with_body);
+    let faults = with_body.faults();
+    let expected = "\"auth.canonical\": a signature cannot cover the body of operation \"search\"";
+    let line = with_body.read(C).lines().position(|line| line.starts_with("canonical")).unwrap() + 1;
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].starts_with(&format!("calls.toml:{line}:")) && faults[0].contains(expected), "{faults:?}");
+    assert!(faults[0].contains("example: canonical = "), "{faults:?}");
+    let parameter = signed("{path}");
+    parameter.replace(C, "# query = [\"page\"]", "query = [\"sign\"]");
+    let faults = parameter.faults();
+    assert!(
+        faults[0].contains("\"auth\": the parameter sign is one that callers of operation \"search\""),
+        "{faults:?}"
+    );
+}

@@ -57,6 +57,8 @@ mod reload_keys;
 #[cfg(test)]
 mod rights;
 #[cfg(test)]
+mod sending;
+#[cfg(test)]
 mod streams;
 #[cfg(test)]
 mod turns;

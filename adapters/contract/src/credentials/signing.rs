@@ -237,6 +237,14 @@ impl Signing {
         Some(Self { algorithm, secret: secret.clone().into_bytes(), app_id, encoding, canonical, headers, query })
     }
 
+    /// Whether the body has to be known before anything is sent.
+    pub(super) fn covers_body(&self) -> bool {
+        let texts = self.headers.iter().map(|(_, text)| text).chain(self.query.iter().map(|(_, text)| text));
+        let covers =
+            |text: &Text| [Value::Body, Value::BodySha256, Value::BodySm3].into_iter().any(|at| text.holds(at));
+        texts.chain([&self.canonical]).any(covers)
+    }
+
     pub(super) fn headers(&self) -> impl Iterator<Item = &HeaderName> {
         self.headers.iter().map(|(name, _)| name)
     }

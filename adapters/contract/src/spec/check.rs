@@ -102,6 +102,7 @@ impl RestSpec {
         for operation in query.iter().chain(&verify) {
             faults.extend(credentials.iter().flat_map(|credentials| credentials.collisions(operation)));
         }
+        faults.extend(credentials.iter().flat_map(|credentials| credentials.unfit(&resource.operations)));
         let (Some(addresses), Some(outages), []) = (addresses, outages, &*faults) else { return Err(faults) };
         Ok(Compiled { query, verify, comparison, addresses, credentials, outages })
     }
