@@ -182,8 +182,6 @@ fn connection_limits(data: &settings::Data) -> ConnectionLimits {
         head: given.head,
         idle: data.limits.idle,
         write: given.write,
-        // Reading the body, answering, and a reader that is as slow as one may be.
-        stream: given.body + given.request + given.write,
         age: data.limits.connection_age_max,
         ..Timeouts::default()
     };

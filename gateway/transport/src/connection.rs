@@ -16,6 +16,7 @@ use crate::framing::HeadWatch;
 use crate::limits::Timeouts;
 use crate::peer::{Peer, Protocol};
 use crate::share::Share;
+use crate::streams::Turn;
 
 /// The client preface of HTTP/2; who sent less has said nothing yet.
 const HTTP2_PREFACE_BYTES: usize = 24;
@@ -43,6 +44,8 @@ pub(crate) struct Conn {
     last_active: Cell<Instant>,
     bytes_heard: Cell<usize>,
     watch: RefCell<HeadWatch>,
+    /// How the answer whose stream is being polled was left.
+    pub(crate) turn: Cell<Turn>,
 }
 
 impl Conn {
@@ -61,6 +64,7 @@ impl Conn {
             last_active: Cell::new(clock::now()),
             bytes_heard: Cell::new(0),
             watch: RefCell::new(watch),
+            turn: Cell::default(),
         }
     }
 
@@ -247,9 +251,13 @@ impl Plan {
             Protocol::Http2 => Duration::ZERO,
         };
         let finish_at = *self.finish_at.get_or_insert_with(|| {
-            self.forced_at = now + farewell + timeouts.stream + timeouts.write;
+            self.forced_at = now + farewell + timeouts.write;
             now + farewell
         });
+        if now >= self.forced_at && conn.requests.get() > 0 {
+            // Requests in work have limits of their own.
+            self.forced_at = now + timeouts.write;
+        }
         if now >= self.forced_at {
             conn.cut(Cut::Forced);
             return Step::Cut;

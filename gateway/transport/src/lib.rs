@@ -23,6 +23,7 @@ mod request;
 mod revocation;
 mod service;
 mod share;
+mod streams;
 mod tls;
 mod tracker;
 mod upload;

@@ -41,10 +41,8 @@ pub struct Timeouts {
     pub head: Duration,
     /// Between two requests (75 s: longer than common clients keep a connection).
     pub idle: Duration,
-    /// A stalled reader must take 64 KiB or everything within this (30 s).
+    /// A stalled reader, of a connection or of an HTTP/2 stream, must take 64 KiB or everything within this (30 s).
     pub write: Duration,
-    /// One HTTP/2 stream, head to last byte (120 s).
-    pub stream: Duration,
     /// A connection is closed after this, once its requests are answered (1 h), so that identity is
     /// verified again.
     pub age: Duration,
@@ -60,7 +58,6 @@ impl Default for Timeouts {
             head: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             write: Duration::from_secs(30),
-            stream: Duration::from_mins(2),
             age: Duration::from_hours(1),
             farewell: Duration::from_millis(500),
         }

@@ -212,7 +212,7 @@ pub struct Snapshot {
     pub cut_slow_head: u64,
     /// Connections cut because the peer did not read.
     pub cut_slow_reader: u64,
-    /// HTTP/2 streams cut because they lasted too long.
+    /// HTTP/2 streams cut because their peer took too little.
     pub cut_slow_stream: u64,
     /// Connections cut by force at the end of a drain or after their age.
     pub cut_forced: u64,

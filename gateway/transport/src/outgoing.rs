@@ -8,6 +8,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::limits::HTTP2_PIECE_BYTES;
 use crate::request::Flight;
+use crate::streams::Turn;
 
 /// A service's body that keeps its request counted as in flight until the last byte is handed over,
 /// and that gives HTTP/2 small pieces: a stream whose peer opens no window then holds one piece.
@@ -15,20 +16,23 @@ pub struct Outgoing<B> {
     body: B,
     rest: Bytes,
     piece_bytes_max: usize,
-    _flight: Flight,
+    flight: Flight,
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Outgoing<B> {
     pub(crate) fn whole(body: B, flight: Flight) -> Self {
-        Self { body, rest: Bytes::new(), piece_bytes_max: usize::MAX, _flight: flight }
+        Self { body, rest: Bytes::new(), piece_bytes_max: usize::MAX, flight }
     }
 
     pub(crate) fn in_pieces(body: B, flight: Flight) -> Self {
-        Self { body, rest: Bytes::new(), piece_bytes_max: HTTP2_PIECE_BYTES, _flight: flight }
+        Self { body, rest: Bytes::new(), piece_bytes_max: HTTP2_PIECE_BYTES, flight }
     }
 
     fn next_piece(&mut self) -> Bytes {
         let length = self.rest.len().min(self.piece_bytes_max);
+        let turn = &self.flight.conn().turn;
+        let given = if let Turn::Peers(bytes) = turn.get() { bytes } else { 0 };
+        turn.set(Turn::Peers(given + length));
         self.rest.split_to(length)
     }
 }
@@ -41,9 +45,13 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Outgoing<B> {
         if !self.rest.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(self.next_piece()))));
         }
-        let frame = match std::task::ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-            Some(Ok(frame)) => frame,
-            end => return Poll::Ready(end),
+        let frame = match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => frame,
+            Poll::Ready(end) => return Poll::Ready(end),
+            Poll::Pending => {
+                self.flight.conn().turn.set(Turn::Ours);
+                return Poll::Pending;
+            }
         };
         match frame.into_data() {
             Ok(data) => {

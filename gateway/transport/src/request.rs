@@ -38,6 +38,10 @@ impl Flight {
         metrics.in_flight.add(1);
         Self { conn: Rc::clone(conn), metrics: Arc::clone(metrics), place: None }
     }
+
+    pub(crate) fn conn(&self) -> &Conn {
+        &self.conn
+    }
 }
 
 impl Drop for Flight {

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsRawFd as _;
@@ -12,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 use foldhash::fast::RandomState;
-use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -34,6 +32,7 @@ use crate::peer::{Peer, Protocol};
 use crate::request::answer;
 use crate::service::{Phase, PhaseFlag, Service, WorkerContext};
 use crate::share::Places;
+use crate::streams::Streams;
 use crate::tls::TlsSwap;
 use crate::tracker::Tracker;
 use crate::wire::Wire;
@@ -252,7 +251,8 @@ impl<S: Service> Worker<S> {
             Protocol::Http2 => {
                 let streams = Streams {
                     tracker: self.tracker.clone(),
-                    age_max: timeouts.stream,
+                    conn: Rc::clone(conn),
+                    write_max: timeouts.write,
                     metrics: Arc::clone(&self.metrics),
                 };
                 let connection = http2_builder(streams, limits).serve_connection(io, service);
@@ -327,25 +327,6 @@ impl<S: Service> Drop for Registered<'_, S> {
     fn drop(&mut self) {
         self.worker.open.borrow_mut().remove(&self.id);
         self.active().sub(1);
-    }
-}
-
-/// Runs HTTP/2 streams on the worker, each for a limited time: hyper bounds none of them.
-#[derive(Clone)]
-struct Streams {
-    tracker: Tracker,
-    age_max: Duration,
-    metrics: Arc<WorkerMetrics>,
-}
-
-impl<F: Future<Output = ()> + 'static> Executor<F> for Streams {
-    fn execute(&self, stream: F) {
-        let (age_max, metrics) = (self.age_max, Arc::clone(&self.metrics));
-        self.tracker.spawn(async move {
-            if timeout(age_max, stream).await.is_err() {
-                metrics.cut_slow_stream.add(1);
-            }
-        });
     }
 }
 

@@ -242,3 +242,33 @@ fn a_silent_provider_is_left_after_its_time() {
     problem::check("no head", &late, "provider.timeout");
     assert!(site.connect(&identity).send(&upload(&city, 1)).is_err(), "a body that stops is cut off");
 }
+
+#[test]
+fn a_stream_lasts_as_long_as_its_call_over_either_protocol() {
+    let city = city();
+    let provider = Passing::start(|conversation| {
+        conversation.body()?;
+        conversation
+            .write(b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 11\r\n\r\n0")?;
+        // Silent, then slow, and longer in all than the caller's body, a request and a stalled reader may take together.
+        clock::pass(Duration::from_millis(1500));
+        for _ in 0..10 {
+            clock::pass(Duration::from_millis(300));
+            conversation.write(b"1")?;
+        }
+        Ok(())
+    });
+    let settings = [
+        ("data.timeouts.body_ms", 500.into()),
+        ("data.timeouts.request_ms", 2_000.into()),
+        ("data.timeouts.write_ms", 500.into()),
+    ];
+    let site = serve(&city, &provider, &settings);
+    let identity = site.identity("ask");
+    let (mut first, mut second) = (site.connect(&identity), Http2::open(&identity, site.base));
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| first.send(&upload(&city, 1)).unwrap());
+        assert_eq!(second.send(&upload(&city, 1)).text(), "01111111111", "HTTP/2");
+        assert_eq!(first.join().unwrap().text(), "01111111111", "HTTP/1.1");
+    });
+}

@@ -212,11 +212,29 @@ async fn a_refusal_in_http2_is_answered_and_ends_the_connection_in_order() {
 }
 
 #[tokio::test]
-async fn a_stream_that_lasts_too_long_is_cut_and_its_connection_is_not() {
-    let site = site(Timeouts { stream: SHORT, ..Timeouts::default() });
+async fn a_stream_whose_peer_takes_nothing_is_cut_and_its_connection_is_not() {
+    let site = site(Timeouts { write: SHORT, ..Timeouts::default() });
     let mut tasks = JoinSet::new();
     let mut sender = connect_h2(&site, &mut tasks).await;
-    assert!(ask_h2(&mut sender, "/wait", Bytes::new()).await.is_err());
+    let untaken = sender.send_request(Request::get("https://localhost/big").body(Full::default()).unwrap()).await;
     site.wait_for(|snapshot| snapshot.cut_slow_stream == 1 && snapshot.in_flight == 0).await;
     assert_eq!(ask_h2(&mut sender, "/a", Bytes::new()).await.unwrap().0, 200);
+    assert!(untaken.unwrap().into_body().collect().await.is_err(), "a part is not taken for the whole");
+}
+
+#[tokio::test]
+async fn a_stream_may_wait_for_its_answer_longer_than_its_peer_may_take() {
+    let site = site(Timeouts { write: SHORT, ..Timeouts::default() });
+    let mut tasks = JoinSet::new();
+    let mut sender = connect_h2(&site, &mut tasks).await;
+    let opened = async {
+        site.gate.entered.acquire().await.unwrap().forget();
+        let mut later = tokio::time::interval(SHORT * 3);
+        later.tick().await;
+        later.tick().await;
+        site.gate.open.add_permits(1);
+    };
+    let (answer, ()) = tokio::join!(ask_h2(&mut sender, "/wait", Bytes::new()), opened);
+    assert_eq!(answer.unwrap(), (200, Bytes::from_static(b"waited")));
+    assert_eq!(site.snapshot().cut_slow_stream, 0);
 }
