@@ -45,7 +45,7 @@ fn served() -> (City, Provider, Site) {
     (city, provider, site)
 }
 
-fn entry(connection: &mut Connection, code: &str) -> Value {
+pub(crate) fn entry(connection: &mut Connection, code: &str) -> Value {
     let answer = connection.send(&Call::get(&format!("/v1/resources/{code}"))).unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()
@@ -169,7 +169,7 @@ fn filters_that_cannot_be_read_name_the_parameter() {
     }
 }
 
-fn document(connection: &mut Connection, code: &str) -> Value {
+pub(crate) fn document(connection: &mut Connection, code: &str) -> Value {
     let answer = connection.send(&Call::get(&format!("/v1/resources/{code}/openapi.json"))).unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()
@@ -211,7 +211,7 @@ fn send_examples(connection: &mut Connection, document: &Value, path: &str) -> V
 }
 
 /// The published schema of OpenAPI 3.1 documents.
-fn openapi() -> jsonschema::Validator {
+pub(crate) fn openapi() -> jsonschema::Validator {
     let schema = std::fs::read_to_string(workspace().join("tests/schemas/openapi-3.1.json")).unwrap();
     jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap()
 }

@@ -5,6 +5,8 @@ mod called;
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod catalogue_calls;
+#[cfg(test)]
 mod catalogue_files;
 #[cfg(test)]
 mod catalogue_reading;

@@ -4,11 +4,11 @@
 use serde_json::{Value, json};
 use sluice_domain::texts::{self, Texts};
 use sluice_domain::{
-    Code, Fact, Grant, GrantState, Item, ItemSet, Limits, Mode, Policy, PurposeIx, Refusal, Resource, ResourceIx,
-    ShareType,
+    Code, Fact, Grant, GrantState, Item, ItemSet, Limits, Mode, Operation, Policy, PurposeIx, Refusal, Resource,
+    ResourceIx, ShareType,
 };
 
-use super::rights::{self, ModeRights};
+use super::rights::{self, ModeRights, OperationRights};
 use super::{Access, Reading, is_live, samples, summary};
 use crate::limit::LimitKey;
 
@@ -38,6 +38,7 @@ pub(crate) fn entry(reading: &Reading<'_>, ix: ResourceIx) -> Option<Value> {
         "matter_required": resource.matter_required,
         "limits": open_limits(reading, resource, access),
         "rights": rights.iter().map(|rights| right(reading, resource, rights)).collect::<Vec<_>>(),
+        "operations": operations(reading, resource),
         "grants": grants.collect::<Vec<_>>(),
         "legal_basis": resource.legal_basis,
         "use_requirements": resource.use_requirements,
@@ -105,6 +106,37 @@ fn right(reading: &Reading<'_>, resource: &Resource, rights: &ModeRights) -> Val
         "purposes": purpose_codes(reading.policy, &rights.purposes()),
         "key_sets": sets.iter().map(|set| codes(resource, set)).collect::<Vec<_>>(),
     })
+}
+
+/// What a call of each declared operation, and of the sealed files, would meet.
+fn operations(reading: &Reading<'_>, resource: &Resource) -> Vec<Value> {
+    let operation = |rights: OperationRights<'_>| {
+        let operation = rights.operation;
+        let words = rights.refusal.as_ref().map(|refusal| texts::problem(refusal, reading.lang));
+        json!({
+            "id": operation.id.as_str(),
+            "method": operation.method.as_str(),
+            "path": operation_path(resource, operation),
+            "query": operation.query,
+            "request_types": operation.request_types,
+            "response_types": operation.response_types,
+            "items": codes(resource, &operation.items),
+            "may": rights.refusal.is_none(),
+            "code": rights.refusal.as_ref().map(|refusal| refusal.code.as_str()),
+            "why": words.as_ref().map(|words| words.detail.as_str()),
+            "next_step": words.as_ref().map(|words| words.next_step.as_str()),
+            "purposes": purpose_codes(reading.policy, &rights.purposes()),
+        })
+    };
+    rights::of_operations(reading, resource).into_iter().map(operation).collect()
+}
+
+/// Where an operation is called, with its parameters in braces; a sealed file goes by `{id}`.
+pub(super) fn operation_path(resource: &Resource, operation: &Operation) -> String {
+    match &operation.sealed {
+        Some(_) => format!("/v1/resources/{}/files/{{id}}", resource.code),
+        None => format!("{}{}", path(resource, Mode::Call), operation.path),
+    }
 }
 
 /// Where a mode of a resource is called.

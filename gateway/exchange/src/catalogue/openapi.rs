@@ -3,6 +3,7 @@
 //! meet, and examples that work when they are sent. Made from the snapshot, so it is never out of date.
 
 mod examples;
+mod operations;
 mod schema;
 
 use std::collections::BTreeMap;
@@ -20,9 +21,10 @@ pub(crate) fn document(reading: &Reading<'_>, ix: ResourceIx, public_url: &str) 
     let rights = rights::of(reading, ix);
     let access = Access::of(reading.policy, reading.caller.party, ix, reading.today);
     let callable = rights.iter().filter(|rights| is_offered(resource, rights.mode));
-    let paths: Map<String, Value> = callable
+    let mut paths: Map<String, Value> = callable
         .map(|rights| (path(resource, rights.mode), json!({ "post": operation(reading, resource, rights) })))
         .collect();
+    operations::add(reading, resource, &mut paths);
     let provider: Option<&Party> = reading.policy.party(resource.provider);
     let next = next_step(reading, resource, access, &rights);
     let description = [resource.r#abstract.as_str(), &resource.use_requirements, &next];
@@ -45,7 +47,7 @@ pub(crate) fn document(reading: &Reading<'_>, ix: ResourceIx, public_url: &str) 
     }))
 }
 
-/// Modes with a path of their own here.
+/// Modes with one path and one form; operations are described one by one.
 fn is_offered(resource: &Resource, mode: Mode) -> bool {
     let has_path = matches!(mode, Mode::Verify | Mode::Query);
     has_path && resource.share_type != ShareType::NotShared && resource.modes.contains(mode)
@@ -98,7 +100,7 @@ fn operation(reading: &Reading<'_>, resource: &Resource, rights: &ModeRights) ->
     json!({
         "operationId": rights.mode.as_str(),
         "summary": summary,
-        "parameters": parameters(reading, resource, rights),
+        "parameters": parameters(reading, resource, &rights.purposes()),
         "requestBody": {
             "required": true,
             "content": { "application/json": { "schema": request, "examples": examples::of(resource, rights) } },
@@ -109,8 +111,8 @@ fn operation(reading: &Reading<'_>, resource: &Resource, rights: &ModeRights) ->
     })
 }
 
-fn parameters(reading: &Reading<'_>, resource: &Resource, rights: &ModeRights) -> Value {
-    let purposes = match purpose_codes(reading.policy, &rights.purposes()) {
+fn parameters(reading: &Reading<'_>, resource: &Resource, granted: &[PurposeIx]) -> Value {
+    let purposes = match purpose_codes(reading.policy, granted) {
         granted if !granted.is_empty() => granted,
         _ => purpose_codes(reading.policy, &open_purposes(reading, resource)),
     };
@@ -221,6 +223,7 @@ fn response_headers(reading: &Reading<'_>) -> Value {
         ),
         "Exchange-As-Of": text("数据时点", "When the data was true"),
         "Exchange-Masked": text("脱敏返回的信息项", "Items that are masked"),
+        "Repr-Digest": text("文件的 SHA-256 与 SM3 摘要", "SHA-256 and SM3 of the file (RFC 9530)"),
         "Retry-After": {
             "description": reading.say("多少秒后重试", "Seconds until it is worth trying again"),
             "schema": { "type": "integer", "minimum": 1 },

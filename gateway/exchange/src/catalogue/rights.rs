@@ -21,6 +21,22 @@ pub(super) struct ModeRights {
     pub(super) refusal: Option<Refusal>,
 }
 
+/// The party's rights to one operation, or to the sealed files.
+pub(super) struct OperationRights<'r> {
+    pub(super) operation: &'r Operation,
+    /// Every way in which a call would be permitted, by purpose.
+    pub(super) ways: Vec<Permit>,
+    /// Why there is none.
+    pub(super) refusal: Option<Refusal>,
+}
+
+impl OperationRights<'_> {
+    /// Purposes for which a call is permitted.
+    pub(super) fn purposes(&self) -> Vec<PurposeIx> {
+        self.ways.iter().map(Permit::purpose).collect()
+    }
+}
+
 impl ModeRights {
     /// What may be given out or compared at all, and what of it is in clear in every way, or in none.
     pub(super) fn fields(&self) -> (ItemSet, ItemSet, ItemSet) {
@@ -49,6 +65,15 @@ pub(super) fn of(reading: &Reading<'_>, ix: ResourceIx) -> Vec<ModeRights> {
     Mode::ALL.into_iter().map(|mode| in_mode(reading, ix, mode)).collect()
 }
 
+/// The party's rights to each declared operation.
+pub(super) fn of_operations<'r>(reading: &Reading<'r>, resource: &'r Resource) -> Vec<OperationRights<'r>> {
+    let rights = |(ix, operation): (OperationIx, &'r Operation)| {
+        let (ways, refusal) = ask(reading, resource, Mode::Call, &[(Some(ix), asked(operation))]);
+        OperationRights { operation, ways, refusal }
+    };
+    (0..).map(OperationIx).zip(&resource.operations).map(rights).collect()
+}
+
 fn in_mode(reading: &Reading<'_>, ix: ResourceIx, mode: Mode) -> ModeRights {
     let refused = |refusal| ModeRights { mode, ways: Vec::new(), refusal: Some(refusal) };
     let Some(resource) = reading.policy.resource(ix) else { return refused(Code::ResourceNotFound.into()) };
@@ -57,14 +82,25 @@ fn in_mode(reading: &Reading<'_>, ix: ResourceIx, mode: Mode) -> ModeRights {
         let law = Fact::LegalBasis(resource.legal_basis.clone().unwrap_or_default());
         return refused(Refusal::new(Code::ShareNotShared).with(law));
     }
+    let (ways, refusal) = ask(reading, resource, mode, &named(resource, mode));
+    if !SERVED.contains(&mode) && !ways.is_empty() {
+        return refused(Code::RequestNotFound.into());
+    }
+    ModeRights { mode, ways, refusal }
+}
+
+/// Asks the decision for every purpose and everything that a call may name: the ways there are, or why there is none.
+fn ask(
+    reading: &Reading<'_>,
+    resource: &Resource,
+    mode: Mode,
+    named: &[(Option<OperationIx>, Asked)],
+) -> (Vec<Permit>, Option<Refusal>) {
     let handler = handler(reading);
     let mut ways = Vec::new();
     let mut furthest: Option<Refusal> = None;
-    for (purpose, (operation, asked)) in reading
-        .policy
-        .purposes()
-        .iter()
-        .flat_map(|purpose| named(resource, mode).into_iter().map(move |named| (purpose, named)))
+    for (purpose, (operation, asked)) in
+        reading.policy.purposes().iter().flat_map(|purpose| named.iter().map(move |named| (purpose, named)))
     {
         let question = Question {
             caller: reading.caller,
@@ -74,19 +110,16 @@ fn in_mode(reading: &Reading<'_>, ix: ResourceIx, mode: Mode) -> ModeRights {
             matter: Ok(true),
             resource: resource.code.as_str(),
             mode,
-            operation,
+            operation: *operation,
             today: reading.today,
         };
-        match admit(reading.policy, &question).and_then(|admission| authorize(reading.policy, &admission, &asked)) {
+        match admit(reading.policy, &question).and_then(|admission| authorize(reading.policy, &admission, asked)) {
             Ok(permit) => ways.push(permit),
             Err(refusal) => keep_furthest(&mut furthest, refusal),
         }
     }
-    if !SERVED.contains(&mode) && !ways.is_empty() {
-        return refused(Code::RequestNotFound.into());
-    }
     let refusal = ways.is_empty().then(|| furthest.unwrap_or_else(|| Code::PurposeUnknown.into()));
-    ModeRights { mode, ways, refusal }
+    (ways, refusal)
 }
 
 /// What a call in a mode may name: a key set, or an operation with the items that it gives out.
@@ -94,11 +127,15 @@ fn named(resource: &Resource, mode: Mode) -> Vec<(Option<OperationIx>, Asked)> {
     if mode != Mode::Call {
         return resource.key_sets.iter().map(|key| (None, Asked { key: *key, fields: None })).collect();
     }
-    let asked = |operation: &Operation| Asked { key: operation.key(), fields: Some(operation.items) };
     let declared = (0..).map(OperationIx).zip(&resource.operations).map(|(ix, operation)| (Some(ix), asked(operation)));
     // A resource that declares nothing to call is refused like an operation that nobody was granted.
     let nothing = resource.operations.is_empty().then_some((None, Asked { key: ItemSet::EMPTY, fields: None }));
     declared.chain(nothing).collect()
+}
+
+/// What a call of an operation asks for.
+fn asked(operation: &Operation) -> Asked {
+    Asked { key: operation.key(), fields: Some(operation.items) }
 }
 
 /// Codes are ordered as they are checked.
