@@ -1,6 +1,7 @@
 //! The one reader of providers' answers: a single streaming pass, guided by a [`Layout`], that keeps
 //! what is asked for as raw text and refuses whatever cannot be proven clean.
 
+mod culprit;
 mod page;
 mod row;
 mod scan;
@@ -13,6 +14,7 @@ use crate::fault::BadAnswer;
 use crate::layout::{Condition, Head, Layout, NodeIx, Outcome, Records, Source, Test};
 use crate::paging::NEXT_BYTES_MAX;
 
+pub use culprit::Culprit;
 pub use page::{Page, Received, receive};
 pub use row::{Cell, Row};
 
@@ -65,9 +67,23 @@ pub struct Examined {
 /// # Errors
 /// [`BadAnswer`] for whatever cannot be proven clean, and what `on_record` returns.
 pub fn read(pages: &[Page], layout: &Layout, items: &ItemSet, on_record: OnRecord<'_>) -> Result<Envelope, BadAnswer> {
+    read_noting(pages, layout, items, on_record, &Culprit::default())
+}
+
+/// [`read`], and which item the answer is refused for, if it is one.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_noting(
+    pages: &[Page],
+    layout: &Layout,
+    items: &ItemSet,
+    on_record: OnRecord<'_>,
+    culprit: &Culprit,
+) -> Result<Envelope, BadAnswer> {
     let mut whole = Envelope { found: false, as_of: None, records: 0 };
     for page in pages {
-        let mut reading = Reading::new(page, layout, items, on_record)?;
+        let mut reading = Reading::new(page, layout, items, (on_record, culprit))?;
         reading.records_max = RECORDS_MAX - whole.records;
         let one = reading.pass()?.finish()?;
         whole.found |= one.found;
@@ -82,8 +98,8 @@ pub fn read(pages: &[Page], layout: &Layout, items: &ItemSet, on_record: OnRecor
 /// # Errors
 /// [`BadAnswer`] for a text that is not clean JSON, and `Next` for a next page that is named in no valid form.
 pub fn examine(page: &Page, layout: &Layout) -> Result<Examined, BadAnswer> {
-    let mut ignored = |_: &Row<'_>| Ok(());
-    let reading = Reading::new(page, layout, &ItemSet::EMPTY, &mut ignored)?.pass()?;
+    let (mut ignored, nobody) = (|_: &Row<'_>| Ok(()), Culprit::default());
+    let reading = Reading::new(page, layout, &ItemSet::EMPTY, (&mut ignored, &nobody))?.pass()?;
     let outcome = layout.conditions.outcome(reading.head, &mut |node, test| reading.passes(node, test));
     Ok(Examined { records: reading.count(), next: reading.next()?, outcome })
 }
@@ -119,10 +135,16 @@ struct Reading<'a, 'f> {
     records: usize,
     records_max: usize,
     on_record: OnRecord<'f>,
+    culprit: &'f Culprit,
 }
 
 impl<'a, 'f> Reading<'a, 'f> {
-    fn new(page: &'a Page, layout: &'a Layout, items: &ItemSet, on_record: OnRecord<'f>) -> Result<Self, BadAnswer> {
+    fn new(
+        page: &'a Page,
+        layout: &'a Layout,
+        items: &ItemSet,
+        (on_record, culprit): (OnRecord<'f>, &'f Culprit),
+    ) -> Result<Self, BadAnswer> {
         let text = simdutf8::basic::from_utf8(&page.text).map_err(|_| BadAnswer::NotUtf8)?;
         let source =
             |position: usize| layout.sources.get(position).and_then(Option::as_ref).map(|source| (position, source));
@@ -147,6 +169,7 @@ impl<'a, 'f> Reading<'a, 'f> {
             records: 0,
             records_max: RECORDS_MAX,
             on_record,
+            culprit,
         })
     }
 
@@ -181,11 +204,12 @@ impl<'a, 'f> Reading<'a, 'f> {
         for (position, source) in &self.wanted {
             let met = seen.get(usize::from(source.node)).copied().unwrap_or(Seen::Absent);
             let slot = match met {
-                Seen::Raw(raw) => Slot::take(raw, source, &mut self.converted)?,
-                Seen::Absent if self.layout.optional => Slot::Absent,
-                Seen::Absent => return Err(BadAnswer::ItemMissing),
-                Seen::Object | Seen::Array => return Err(BadAnswer::NotScalar),
+                Seen::Raw(raw) => Slot::take(raw, source, &mut self.converted),
+                Seen::Absent if self.layout.optional => Ok(Slot::Absent),
+                Seen::Absent => Err(BadAnswer::ItemMissing),
+                Seen::Object | Seen::Array => Err(BadAnswer::NotScalar),
             };
+            let slot = slot.inspect_err(|_| self.culprit.note(*position))?;
             if let Some(place) = self.slots.get_mut(*position) {
                 *place = slot;
             }

@@ -122,6 +122,18 @@ impl Tree {
         Some(at)
     }
 
+    /// The pointer that leads to a node.
+    pub(crate) fn pointer(&self, ix: NodeIx) -> String {
+        let mut names = Vec::new();
+        let mut at = ix;
+        // A node comes after the one above it, so the way up ends.
+        while let Some((above, name)) = (0..at).find_map(|above| Some((above, self.node(above)?.name_of(at)?))) {
+            names.push(name.replace('~', "~0").replace('/', "~1"));
+            at = above;
+        }
+        names.iter().rev().fold(String::new(), |pointer, name| pointer + "/" + name)
+    }
+
     fn is_leaf(&self, ix: NodeIx) -> bool {
         self.node(ix).is_none_or(Node::is_leaf)
     }

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use sluice_contract::answer::{Received, read};
-use sluice_contract::layout::{MATCH, MISMATCH};
+use sluice_contract::answer::{Culprit, Received, read_noting};
+use sluice_contract::layout::{Layout, MATCH, MISMATCH};
 use sluice_contract::{
     Adapter, Answering, Ask, BadAnswer, Binding, Compared, Fetched, Forward, Forwarded, ProviderFault, Row,
 };
@@ -44,7 +44,11 @@ impl RestAdapter {
         let operation = self.binding.records_operation(permit.mode()).ok_or(BadAnswer::NotAskable)?;
         self.check_scope(permit, ask, &ask.items)?;
         let mut call = Call::begin(self, ask).await?;
-        pages::fetch(&mut call, operation, ask).await
+        pages::fetch(&mut call, operation, ask).await.inspect_err(|fault| {
+            if let ProviderFault::BadAnswer(bad) = fault {
+                tell(ask, &operation.layout, *bad, &Culprit::default());
+            }
+        })
     }
 
     async fn compare_claims(&self, permit: &Permit, ask: &Ask<'_>) -> Result<Compared, ProviderFault> {
@@ -55,11 +59,13 @@ impl RestAdapter {
         let (Received::Answer(page), _) = Call::begin(self, ask).await?.put(operation, &request).await? else {
             return Ok(Compared::NotFound { as_of: None });
         };
-        let mut verdicts = Vec::new();
-        let envelope = read(&[page], &operation.layout, &claimed, &mut |row| {
+        let (mut verdicts, culprit) = (Vec::new(), Culprit::default());
+        let on_record = &mut |row: &Row<'_>| {
             verdicts = ask.claims.iter().map(|(item, _)| verdict(row, *item)).collect();
             Ok(())
-        })?;
+        };
+        let envelope = read_noting(&[page], &operation.layout, &claimed, on_record, &culprit)
+            .inspect_err(|bad| tell(ask, &operation.layout, *bad, &culprit))?;
         let as_of = envelope.as_of;
         Ok(if envelope.found { Compared::Found { verdicts, as_of } } else { Compared::NotFound { as_of } })
     }
@@ -88,6 +94,14 @@ impl RestAdapter {
     /// Counts up, so that equally busy instances take turns.
     pub(crate) fn next_turn(&self) -> usize {
         self.turn.replace(self.turn.get().wrapping_add(1))
+    }
+}
+
+/// Tells the operator where an answer is not as its binding declares: by the declaration's words, never by the answer's.
+fn tell(ask: &Ask<'_>, layout: &Layout, bad: BadAnswer, culprit: &Culprit) {
+    if let Some(place) = layout.place(bad, culprit) {
+        let item = culprit.item().and_then(|at| ask.resource.items.get(at)).map(|item| item.code.as_str());
+        tracing::warn!(request_id = ask.request_id, resource = %ask.resource.code, item, place, fault = %bad, "an answer is not as its binding declares");
     }
 }
 

@@ -271,16 +271,21 @@ impl Visit<'_> {
             return Ok(Prepared::of(status, HeaderMap::new(), unprojected.whole(Bytes::new())));
         }
         let mut headers = headers::towards_caller(&given, call.operation, !body.is_end_stream())?;
-        let mut found = people::in_headers(call.resource, call.operation, &given)?;
+        let misplaced = |misplaced: people::Misplaced| {
+            self.blamed.replace(misplaced.place);
+            misplaced.bad
+        };
+        let mut found = people::in_headers(call.resource, call.operation, &given).map_err(misplaced)?;
         let body = if let Some(sealed) = &call.operation.sealed {
             let spooled = self.worker.shared.spool.clone().take(body).await?;
-            spooled.check(sealed, &given)?;
+            let told_in = || sealed.digest.as_ref().map(|digest| format!("header:{}", digest.header));
+            spooled.check(sealed, &given).inspect_err(|_| drop(self.blamed.replace(told_in())))?;
             spooled.describe(&mut headers);
             run.on_end.digest = Some(spooled.sha256());
             unprojected.sealed(spooled)
         } else if call.operation.reads_response() {
             let whole = self.read_answer_whole(call.operation, body).await?;
-            found.extend(people::in_answer(call.operation, &whole)?);
+            found.extend(people::in_answer(call.operation, &whole).map_err(misplaced)?);
             run.on_end.digest = Some(sha256(&whole));
             unprojected.whole(whole)
         } else {

@@ -1,6 +1,7 @@
 //! How a call ends without an answer.
 
-use sluice_contract::ProviderFault;
+use sluice_contract::answer::Culprit;
+use sluice_contract::{BadAnswer, Fetched, ProviderFault};
 use sluice_domain::{Code, Fact, Fault, Refusal, Resource};
 
 use crate::disclose::Opened;
@@ -58,6 +59,14 @@ pub(crate) struct Unanswered {
 }
 
 impl Visit<'_> {
+    /// Keeps for the log where an answer is not as declared: names of item and place, never anything that was answered.
+    pub(crate) fn blame(&self, resource: &Resource, fetched: &Fetched, bad: BadAnswer, culprit: &Culprit) {
+        let item = culprit.item().and_then(|at| resource.items.get(at)).map(|item| format!("item {}", item.code));
+        let place = fetched.layout.place(bad, culprit).map(|place| format!("at {place}"));
+        let named: Vec<String> = item.into_iter().chain(place).collect();
+        self.blamed.replace((!named.is_empty()).then(|| named.join(" ")));
+    }
+
     /// What a provider's fault means for the caller; the provider's own words never get this far.
     pub(crate) fn unanswered(&self, resource: &Resource, fault: ProviderFault, opened: Opened, run: Run) -> Failure {
         let policy = &self.view.snapshot.policy;
@@ -67,7 +76,8 @@ impl Visit<'_> {
             ProviderFault::CircuitOpen { .. } | ProviderFault::PlannedOutage { .. } | ProviderFault::Busy { .. }
         );
         if !is_told {
-            tracing::warn!(request_id = %self.request_id, resource = %resource.code, %fault, "a provider gave no usable answer");
+            let place = self.blamed.take();
+            tracing::warn!(request_id = %self.request_id, resource = %resource.code, %fault, place, "a provider gave no usable answer");
         }
         let provider = policy.party(resource.provider).map(|party| party.name.clone()).unwrap_or_default();
         let refusal = match fault {

@@ -1,6 +1,7 @@
 //! 查询服务: the granted fields of the records that a key names.
 
 use http::Response;
+use sluice_contract::answer::Culprit;
 use sluice_contract::{Ask, Fetched, ProviderFault};
 use sluice_domain::decision::authorize;
 use sluice_domain::{Code, Fault, Permit, Refusal, Resource};
@@ -39,8 +40,9 @@ impl Visit<'_> {
         let Ok(opened) = opened else { return Err(Failure::Ledger(Some(Box::new(run.on_end)))) };
         let key = KeyMatch::new(resource, &ask.filter);
         let projected = fetched.and_then(|fetched| {
-            let mut tagger = self.worker.tagger(self.today());
-            Ok(disclose::project(&permit, resource, &fetched, (&key, page), &mut tagger)?)
+            let (mut tagger, culprit) = (self.worker.tagger(self.today()), Culprit::default());
+            let projected = disclose::project(&permit, resource, &fetched, (&key, page, &culprit), &mut tagger);
+            Ok(projected.inspect_err(|bad| self.blame(resource, &fetched, *bad, &culprit))?)
         });
         let projected = match projected {
             Ok(projected) => projected,

@@ -2,6 +2,7 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::Response;
+use sluice_contract::answer::Culprit;
 use sluice_contract::{Ask, BadAnswer, Comparison, ProviderFault};
 use sluice_domain::decision::authorize;
 use sluice_domain::{Permit, Resource};
@@ -76,7 +77,9 @@ impl Visit<'_> {
             Comparison::ByExchange => {
                 let limit = self.settings().rows_max;
                 let fetched = adapter.fetch(permit, &Ask { limit, ..ask }).await?;
-                Ok(disclose::judge(resource, item, &fetched)?)
+                let culprit = Culprit::default();
+                let judged = disclose::judge(resource, item, &fetched, &culprit);
+                Ok(judged.inspect_err(|bad| self.blame(resource, &fetched, *bad, &culprit))?)
             }
         }
     }

@@ -43,6 +43,8 @@ pub(crate) struct Visit<'v> {
     /// For a call: the declared operation that method and path name, and the tag of a file that it names.
     pub(crate) operation: Cell<Option<OperationIx>>,
     pub(crate) file: Cell<Option<[u8; TAG_BYTES]>>,
+    /// Where a provider's answer is not as declared, for the log.
+    pub(crate) blamed: RefCell<Option<String>>,
     /// Whether the connection cannot go on after this answer.
     closes: Cell<bool>,
     pub(crate) now_s: i64,
@@ -75,6 +77,7 @@ impl<'v> Visit<'v> {
             named: RefCell::default(),
             operation: Cell::new(None),
             file: Cell::new(None),
+            blamed: RefCell::default(),
             closes: Cell::new(false),
             now_s: clock::now_unix_s(),
             system,

@@ -46,6 +46,19 @@ impl City {
         Call::service(RESOURCE, "verify", &claims).by("P1", "h-1", "CASE-1")
     }
 
+    /// A query of `ask` for these items.
+    pub fn good_query_of(&self, fields: &[&str]) -> Call {
+        let query = json!({"filter": {"ID": self.id(0)}, "fields": fields});
+        Call::service(RESOURCE, "query", &query).by("P1", "h-1", "CASE-1")
+    }
+
+    /// A verification of `ask` with claims of these items.
+    pub fn good_verify_of(&self, items: &[&str]) -> Call {
+        let claims: serde_json::Map<_, _> = items.iter().map(|item| ((*item).to_owned(), json!("x"))).collect();
+        let verify = json!({"subject": {"ID": self.id(0)}, "claims": claims});
+        Call::service(RESOURCE, "verify", &verify).by("P1", "h-1", "CASE-1")
+    }
+
     /// Citizen id of the small city's record.
     pub fn id(&self, at: usize) -> String {
         self.value(at, "ID")

@@ -1,6 +1,8 @@
 //! Black-box stories: the real binary over real sockets and TLS.
 
 #[cfg(test)]
+mod blamed;
+#[cfg(test)]
 mod called;
 #[cfg(test)]
 mod calls;

@@ -40,6 +40,17 @@ impl Condition {
     }
 }
 
+impl Condition {
+    /// Every place of the body that it looks at.
+    pub(crate) fn visit(&self, on_place: &mut dyn FnMut(NodeIx)) {
+        match self {
+            Self::Body { node, .. } => on_place(*node),
+            Self::Head(_) => {}
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.visit(on_place)),
+        }
+    }
+}
+
 /// What must stand at a place.
 pub(crate) enum Test {
     Equals(Vec<Box<str>>),

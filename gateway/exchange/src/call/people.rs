@@ -2,10 +2,10 @@
 
 use http::HeaderMap;
 use sluice_contract::BadAnswer;
-use sluice_domain::operation::{Operation, Pointer, RequestPlace, ResponsePlace};
+use sluice_domain::operation::{Operation, Pointer, RequestPlace, ResponsePlace, Token};
 use sluice_domain::{Code, Fact, Fault, Refusal, Resource};
 
-use super::pointed::{self, Unreadable};
+use super::pointed::{self, Refused, Unreadable};
 use super::target::{Target, decoded};
 use crate::ask::{Values, normalised};
 
@@ -39,7 +39,7 @@ pub(super) fn named(
         }
     }
     let Some(body) = body else { return Ok(values) };
-    let found = pointed::values(body, &pointers).map_err(|fault| match fault {
+    let found = pointed::values(body, &pointers).map_err(|Refused { fault, .. }| match fault {
         Unreadable::NotUtf8 => Refusal::fault(Code::RequestMalformed, Fault::NotUtf8),
         Unreadable::NotJson => Refusal::fault(Code::RequestMalformed, Fault::NotJson),
         Unreadable::Missing => schema(Fault::MissingMember, "body"),
@@ -62,11 +62,18 @@ fn schema(fault: Fault, place: &'static str) -> Refusal {
     Refusal::fault(Code::RequestSchema, fault).with(Fact::Member(place))
 }
 
+/// An answer without a person where the operation declares one.
+pub(super) struct Misplaced {
+    pub(super) bad: BadAnswer,
+    /// The declared place: `header:NAME` or a pointer; `None` where the answer cannot be read at all.
+    pub(super) place: Option<String>,
+}
+
 /// People in the headers of an answer.
 ///
 /// # Errors
 /// When a declared header is not there once, or is no identifier.
-pub(super) fn in_headers(resource: &Resource, operation: &Operation, headers: &HeaderMap) -> Result<Values, BadAnswer> {
+pub(super) fn in_headers(resource: &Resource, operation: &Operation, headers: &HeaderMap) -> Result<Values, Misplaced> {
     let declared = operation.response_subjects.iter().filter_map(|subject| match &subject.at {
         ResponsePlace::Header(name) => Some((&**name, subject.item)),
         ResponsePlace::Body(_) => None,
@@ -78,14 +85,15 @@ pub(super) fn in_headers(resource: &Resource, operation: &Operation, headers: &H
         let value = normalised(known, only.to_str().map_err(|_| BadAnswer::NotText)?);
         Ok((item, value.map_err(|_| BadAnswer::SubjectMissing)?))
     };
-    declared.map(read).collect()
+    let misplaced = |name: &str, bad| Misplaced { bad, place: Some(format!("header:{name}")) };
+    declared.map(|(name, item)| read((name, item)).map_err(|bad| misplaced(name, bad))).collect()
 }
 
 /// People in the body of an answer.
 ///
 /// # Errors
 /// When the body is not one JSON document with a text, or null, at every declared place.
-pub(super) fn in_answer(operation: &Operation, body: &[u8]) -> Result<Values, BadAnswer> {
+pub(super) fn in_answer(operation: &Operation, body: &[u8]) -> Result<Values, Misplaced> {
     let pointers: Vec<(&Pointer, usize)> = operation
         .response_subjects
         .iter()
@@ -94,12 +102,30 @@ pub(super) fn in_answer(operation: &Operation, body: &[u8]) -> Result<Values, Ba
             ResponsePlace::Header(_) => None,
         })
         .collect();
-    let found = pointed::values(body, &pointers).map_err(|fault| match fault {
-        Unreadable::NotUtf8 => BadAnswer::NotUtf8,
-        Unreadable::NotJson => BadAnswer::NotJson,
-        Unreadable::Missing => BadAnswer::SubjectMissing,
-        Unreadable::NotText => BadAnswer::NotText,
-        Unreadable::Repeated => BadAnswer::DuplicateMember,
+    let misplaced = |bad, at: Option<usize>| {
+        let pointer = at.and_then(|at| pointers.iter().find(|(_, item)| *item == at));
+        Misplaced { bad, place: pointer.map(|(pointer, _)| written(pointer)) }
+    };
+    let found = pointed::values(body, &pointers).map_err(|Refused { fault, at }| {
+        let bad = match fault {
+            Unreadable::NotUtf8 => BadAnswer::NotUtf8,
+            Unreadable::NotJson => BadAnswer::NotJson,
+            Unreadable::Missing => BadAnswer::SubjectMissing,
+            Unreadable::NotText => BadAnswer::NotText,
+            Unreadable::Repeated => BadAnswer::DuplicateMember,
+        };
+        misplaced(bad, at)
     })?;
-    if found.iter().any(|(_, value)| value.len() > IDENTIFIER_BYTES_MAX) { Err(BadAnswer::NotText) } else { Ok(found) }
+    match found.iter().find(|(_, value)| value.len() > IDENTIFIER_BYTES_MAX) {
+        Some((item, _)) => Err(misplaced(BadAnswer::NotText, Some(*item))),
+        None => Ok(found),
+    }
+}
+
+/// A pointer as it is declared.
+fn written(pointer: &Pointer) -> String {
+    pointer.iter().fold(String::new(), |text, token| match token {
+        Token::Member(name) => text + "/" + &name.replace('~', "~0").replace('/', "~1"),
+        Token::Each => text + "/*",
+    })
 }

@@ -22,14 +22,27 @@ pub(super) enum Unreadable {
     Repeated,
 }
 
+/// Why, and at which of the places (the number that it came with), if it was one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) fault: Unreadable,
+    pub(super) at: Option<usize>,
+}
+
+impl From<Unreadable> for Refused {
+    fn from(fault: Unreadable) -> Self {
+        Self { fault, at: None }
+    }
+}
+
 /// The texts at the places, each with the number that its place came with. Null is nobody.
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub(super) fn values(json: &[u8], places: &[(&Pointer, usize)]) -> Result<Vec<(usize, String)>, Unreadable> {
+pub(super) fn values(json: &[u8], places: &[(&Pointer, usize)]) -> Result<Vec<(usize, String)>, Refused> {
     let text = std::str::from_utf8(json).map_err(|_| Unreadable::NotUtf8)?;
     let mut found = Vec::new();
-    let fault = Cell::new(Unreadable::NotJson);
+    let fault = Cell::new(Refused::from(Unreadable::NotJson));
     let at: Vec<Rest<'_>> = places.iter().map(|(pointer, item)| (pointer.as_slice(), *item)).collect();
     let mut document = serde_json::Deserializer::from_str(text);
     let walk = Walk { at, found: &mut found, fault: &fault };
@@ -43,24 +56,33 @@ type Rest<'p> = (&'p [Token], usize);
 struct Walk<'p, 'f> {
     at: Vec<Rest<'p>>,
     found: &'f mut Vec<(usize, String)>,
-    fault: &'f Cell<Unreadable>,
+    fault: &'f Cell<Refused>,
 }
 
 impl Walk<'_, '_> {
-    fn refuse<E: serde::de::Error>(&self, fault: Unreadable) -> E {
-        self.fault.set(fault);
+    /// Refuses the document for the first pointer that is one of these.
+    fn refuse<E: serde::de::Error>(&self, fault: Unreadable, is_one: impl Fn(&Rest<'_>) -> bool) -> E {
+        let at = self.at.iter().find(|rest| is_one(rest)).map(|(_, item)| *item);
+        self.fault.set(Refused { fault, at });
         E::custom("refused")
     }
 
     /// A scalar: it may stand only where every pointer ends.
     fn scalar<E: serde::de::Error>(self) -> Result<(), E> {
-        let ends_here = self.at.iter().all(|(rest, _)| rest.is_empty());
-        Err(self.refuse(if ends_here { Unreadable::NotText } else { Unreadable::Missing }))
+        self.end()?;
+        Err(self.refuse(Unreadable::NotText, |_| true))
+    }
+
+    /// No pointer may go on from here.
+    fn end<E: serde::de::Error>(&self) -> Result<(), E> {
+        let goes_on = |(rest, _): &Rest<'_>| !rest.is_empty();
+        if self.at.iter().any(goes_on) { Err(self.refuse(Unreadable::Missing, goes_on)) } else { Ok(()) }
     }
 
     /// A container: no pointer may end here.
     fn enter<E: serde::de::Error>(&self) -> Result<(), E> {
-        if self.at.iter().any(|(rest, _)| rest.is_empty()) { Err(self.refuse(Unreadable::NotText)) } else { Ok(()) }
+        let ends = |(rest, _): &Rest<'_>| rest.is_empty();
+        if self.at.iter().any(ends) { Err(self.refuse(Unreadable::NotText, ends)) } else { Ok(()) }
     }
 }
 
@@ -97,18 +119,20 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
             }
             for (seen, (rest, _)) in seen.iter_mut().zip(&self.at) {
                 if rest.first().is_some_and(is_it) && std::mem::replace(seen, true) {
-                    return Err(self.refuse(Unreadable::Repeated));
+                    return Err(self.refuse(Unreadable::Repeated, |(rest, _)| rest.first().is_some_and(is_it)));
                 }
             }
             map.next_value_seed(Walk { at: next, found: &mut *self.found, fault: self.fault })?;
         }
-        if seen.iter().all(|seen| *seen) { Ok(()) } else { Err(self.refuse(Unreadable::Missing)) }
+        let Some((missing, _)) = self.at.iter().zip(&seen).find(|(_, seen)| !**seen) else { return Ok(()) };
+        Err(self.refuse(Unreadable::Missing, |rest| rest == missing))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         self.enter()?;
-        if self.at.iter().any(|(rest, _)| !matches!(rest.first(), Some(Token::Each))) {
-            return Err(self.refuse(Unreadable::Missing));
+        let is_no_array = |(rest, _): &Rest<'_>| !matches!(rest.first(), Some(Token::Each));
+        if self.at.iter().any(is_no_array) {
+            return Err(self.refuse(Unreadable::Missing, is_no_array));
         }
         let next = through(&self.at, |token| *token == Token::Each);
         while list.next_element_seed(Walk { at: next.clone(), found: &mut *self.found, fault: self.fault })?.is_some() {
@@ -117,9 +141,7 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        if self.at.iter().any(|(rest, _)| !rest.is_empty()) {
-            return Err(self.refuse(Unreadable::Missing));
-        }
+        self.end()?;
         self.found.extend(self.at.iter().map(|(_, item)| (*item, text.to_owned())));
         Ok(())
     }
@@ -190,11 +212,28 @@ mod tests {
         for (json, places, expected) in rows {
             let pointers: Vec<Pointer> = places.iter().map(|place| pointer(place)).collect();
             let places: Vec<(&Pointer, usize)> = pointers.iter().zip(0..).collect();
-            let found = values(json.as_bytes(), &places);
+            let found = values(json.as_bytes(), &places).map_err(|refused| refused.fault);
             let expected =
                 expected.map(|rows| rows.iter().map(|(item, text)| (*item, (*text).to_owned())).collect::<Vec<_>>());
             assert_eq!(found, expected, "{json}");
         }
-        assert_eq!(values(b"{\"id\":\"\xff\"}", &[]), Err(Unreadable::NotUtf8));
+        assert_eq!(values(b"{\"id\":\"\xff\"}", &[]), Err(Unreadable::NotUtf8.into()));
+    }
+
+    #[test]
+    fn the_place_at_fault_is_told_and_not_what_stands_there() {
+        for (json, fault, at) in [
+            (r#"{"a":"1","b":{}}"#, Unreadable::Missing, Some(1)),
+            (r#"{"a":"1"}"#, Unreadable::Missing, Some(1)),
+            (r#"{"b":{"*":[{"id":7}]},"a":7}"#, Unreadable::Missing, Some(1)),
+            (r#"{"b":[{"id":7}],"a":"x"}"#, Unreadable::NotText, Some(1)),
+            (r#"{"b":[{"id":"x"}],"a":7}"#, Unreadable::NotText, Some(0)),
+            (r#"{"b":[{"id":"x"}],"a":"x","b":[]}"#, Unreadable::Repeated, Some(1)),
+            ("[", Unreadable::Missing, Some(0)),
+            ("{", Unreadable::NotJson, None),
+        ] {
+            let (a, b) = (pointer("/a"), pointer("/b/*/id"));
+            assert_eq!(values(json.as_bytes(), &[(&a, 0), (&b, 1)]), Err(Refused { fault, at }), "{json}");
+        }
     }
 }

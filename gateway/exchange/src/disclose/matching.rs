@@ -1,5 +1,6 @@
 //! Whether a provider's record is one that was asked for.
 
+use sluice_contract::answer::Culprit;
 use sluice_contract::{BadAnswer, Row};
 use sluice_domain::Resource;
 use sluice_domain::compare::{Claim, Verdict};
@@ -19,13 +20,12 @@ impl KeyMatch {
     }
 
     /// Refuses a record whose key differs from the question's, or cannot be read.
-    pub(crate) fn check(&self, row: &Row<'_>) -> Result<(), BadAnswer> {
-        for (at, claim) in &self.0 {
+    pub(crate) fn check(&self, row: &Row<'_>, culprit: &Culprit) -> Result<(), BadAnswer> {
+        let item = |(at, claim): &(usize, Claim)| {
             let stored = row.cell(*at).ok_or(BadAnswer::ItemMissing)?.as_text();
-            if claim.against(stored.as_deref()) != Verdict::Match {
-                return Err(BadAnswer::NotAskedFor);
-            }
-        }
-        Ok(())
+            let is_it = claim.against(stored.as_deref()) == Verdict::Match;
+            if is_it { Ok(()) } else { Err(BadAnswer::NotAskedFor) }
+        };
+        self.0.iter().try_for_each(|key| item(key).inspect_err(|_| culprit.note(key.0)))
     }
 }

@@ -3,7 +3,8 @@
 //! One pass over the provider's bytes; a kept value is copied as the provider wrote it, digit for
 //! digit, a masked one is rewritten, everything else is never looked at twice.
 
-use sluice_contract::{BadAnswer, Cell, Fetched, Row, answer};
+use sluice_contract::answer::{Culprit, read_noting};
+use sluice_contract::{BadAnswer, Cell, Fetched, Row};
 use sluice_domain::subject::SubjectType;
 use sluice_domain::{ItemSet, ItemType, Permit, Resource, mask, moment};
 
@@ -63,6 +64,7 @@ struct Column<'r> {
 struct Writer<'w> {
     columns: Vec<Column<'w>>,
     key: &'w KeyMatch,
+    culprit: &'w Culprit,
     tagger: &'w mut Tagger,
     json: String,
     subjects: Vec<Tag>,
@@ -76,18 +78,19 @@ struct Writer<'w> {
 /// Reads the provider's answer and keeps what the permit grants.
 ///
 /// # Errors
-/// When anything of the answer cannot be proven clean; nothing of it is kept then.
+/// When anything of the answer cannot be proven clean; nothing of it is kept then, and the item that is at fault noted.
 pub(crate) fn project(
     permit: &Permit,
     resource: &Resource,
     fetched: &Fetched,
-    (key, page): (&KeyMatch, Page),
+    (key, page, culprit): (&KeyMatch, Page, &Culprit),
     tagger: &mut Tagger,
 ) -> Result<Projected, BadAnswer> {
     let fields = permit.fields();
     let mut writer = Writer {
         columns: columns(permit, resource),
         key,
+        culprit,
         tagger,
         json: String::with_capacity(fetched.len().min(16 * 1024) + 96),
         subjects: Vec::new(),
@@ -99,7 +102,8 @@ pub(crate) fn project(
     };
     writer.json.push_str("{\"records\":[");
     let wanted: ItemSet = fields.union(permit.key());
-    let envelope = answer::read(&fetched.pages, &fetched.layout, &wanted, &mut |row| writer.record(row))?;
+    let on_record = &mut |row: &Row<'_>| writer.record(row);
+    let envelope = read_noting(&fetched.pages, &fetched.layout, &wanted, on_record, culprit)?;
     let as_of = envelope.as_of.map(|text| date_of_data(&text)).transpose()?;
     let given_to = page.offset.saturating_add(writer.rows);
     let has_more = writer.seen > writer.skip.saturating_add(writer.rows);
@@ -130,7 +134,7 @@ impl Writer<'_> {
     fn record(&mut self, row: &Row<'_>) -> Result<(), BadAnswer> {
         // Every record is checked, those outside the page too: a provider that answers for someone
         // else is not to be trusted with the rest.
-        self.key.check(row)?;
+        self.key.check(row, self.culprit)?;
         self.seen += 1;
         if self.seen <= self.skip || self.rows >= self.limit {
             return Ok(());
@@ -138,7 +142,9 @@ impl Writer<'_> {
         self.json.push_str(if self.rows == 0 { "{" } else { ",{" });
         self.rows += 1;
         let columns = std::mem::take(&mut self.columns);
-        let outcome = columns.iter().enumerate().try_for_each(|(nth, column)| self.item(nth == 0, column, row));
+        let outcome = columns.iter().enumerate().try_for_each(|(nth, column)| {
+            self.item(nth == 0, column, row).inspect_err(|_| self.culprit.note(column.at))
+        });
         self.columns = columns;
         self.json.push('}');
         outcome

@@ -1,6 +1,7 @@
 //! Verify answers: verdicts only, never a stored value.
 
-use sluice_contract::{BadAnswer, Compared, Fetched, answer};
+use sluice_contract::answer::{Culprit, read_noting};
+use sluice_contract::{BadAnswer, Compared, Fetched, Row};
 use sluice_domain::compare::{Claim, Verdict, overall};
 use sluice_domain::{ItemSet, Resource};
 
@@ -34,14 +35,19 @@ impl TryFrom<Compared> for Judged {
 /// first on a tie.
 ///
 /// # Errors
-/// When anything of the answer cannot be proven clean.
-pub(crate) fn judge(resource: &Resource, item: &VerifyItem, fetched: &Fetched) -> Result<Judged, BadAnswer> {
+/// When anything of the answer cannot be proven clean; the item that is at fault is noted.
+pub(crate) fn judge(
+    resource: &Resource,
+    item: &VerifyItem,
+    fetched: &Fetched,
+    culprit: &Culprit,
+) -> Result<Judged, BadAnswer> {
     let claims = claims(resource, &item.claims);
     let key = KeyMatch::new(resource, &item.key);
     let wanted: ItemSet = set_of(&item.key).union(&set_of(&item.claims));
     let mut best: Option<(usize, Vec<Verdict>)> = None;
-    let envelope = answer::read(&fetched.pages, &fetched.layout, &wanted, &mut |row| {
-        key.check(row)?;
+    let on_record = &mut |row: &Row<'_>| {
+        key.check(row, culprit)?;
         let mut verdicts = Vec::with_capacity(claims.len());
         for (at, claim) in &claims {
             let stored = row.cell(*at).ok_or(BadAnswer::ItemMissing)?.as_text();
@@ -52,7 +58,8 @@ pub(crate) fn judge(resource: &Resource, item: &VerifyItem, fetched: &Fetched) -
             best = Some((matches, verdicts));
         }
         Ok(())
-    })?;
+    };
+    let envelope = read_noting(&fetched.pages, &fetched.layout, &wanted, on_record, culprit)?;
     let as_of = envelope.as_of.map(|text| date_of_data(&text)).transpose()?;
     Ok(match best {
         Some((_, verdicts)) => Judged { found: true, verdicts, as_of },
