@@ -31,7 +31,7 @@ pub enum OpenApiError {
     Empty,
 }
 
-/// TOML tables to be pasted below the `[[resources]]` entry of `resource`, with `# TODO` where a person must decide.
+/// TOML tables to be pasted below the `[[resources]]` entry of `resource`, with `# DECIDE` where a person must decide.
 ///
 /// # Errors
 /// When the document is not OpenAPI 3 in JSON or has no paths.
@@ -43,7 +43,7 @@ pub fn operations(document: &str, resource: &ResourceCode) -> Result<String, Ope
     }
     let paths = root["paths"].as_object().filter(|paths| !paths.is_empty()).ok_or(OpenApiError::Empty)?;
     let mut out =
-        format!("# Below the [[resources]] entry of {resource}. Decide every TODO, then run `sluice check`.\n");
+        format!("# Below the [[resources]] entry of {resource}. Answer every DECIDE, then run `sluice check`.\n");
     for server in root["servers"].as_array().into_iter().flatten().filter_map(|server| server["url"].as_str()) {
         let _ = writeln!(out, "# base_url of its binding, as the document says: {}", one_line(server));
     }
@@ -105,9 +105,9 @@ impl Draft<'_> {
             let _ = writeln!(out, "statuses = [{}]", statuses.join(", "));
         }
         if self.method != Method::Get {
-            let _ = writeln!(out, "safe = false # TODO: true if it changes nothing at the provider");
+            let _ = writeln!(out, "safe = false # DECIDE: true if it changes nothing at the provider");
         }
-        let _ = writeln!(out, "items = [] # TODO: every item that the answer may give out");
+        let _ = writeln!(out, "items = [] # DECIDE: every item that the answer may give out");
         self.write_people(out);
     }
 
@@ -118,13 +118,16 @@ impl Draft<'_> {
         let content = &self.resolve(&self.operation["requestBody"])["content"]["application/json"]["schema"];
         self.members(content, String::new(), 0, &mut places);
         let _ =
-            writeln!(out, "# TODO: subjects.request = [{{ at = \"…\", item = \"…\" }}]; places: {}", listed(&places));
+            writeln!(out, "# DECIDE: subjects.request = [{{ at = \"…\", item = \"…\" }}]; places: {}", listed(&places));
         let mut members = Vec::new();
         for (_, response) in self.successes() {
             self.members(&response["content"]["application/json"]["schema"], String::new(), 0, &mut members);
         }
-        let _ =
-            writeln!(out, "# TODO: subjects.response = [{{ at = \"…\", item = \"…\" }}]; places: {}", listed(&members));
+        let _ = writeln!(
+            out,
+            "# DECIDE: subjects.response = [{{ at = \"…\", item = \"…\" }}]; places: {}",
+            listed(&members)
+        );
     }
 
     /// The document's own id if it is one here, else one made of method and path.
