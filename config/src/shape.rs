@@ -78,6 +78,7 @@ pub(crate) fn example(key: &str) -> Option<String> {
         "key_sets" => "key_sets = [[\"GMSFHM\"]]",
         "fields" => "fields = [\"XM\", \"CSRQ\"]",
         "uscc" => "uscc = \"11430689T000000282\"",
+        "key_service_url" => "url = \"https://keys.privacy.example.gov.cn:8451\"",
         "witness_url" => "url = \"https://witness.example.gov.cn:8450\"",
         "origin" => "origin = \"exchange.example.gov.cn/access/node-1\"",
         _ => return None,

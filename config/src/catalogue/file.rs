@@ -300,6 +300,9 @@ pub struct GrantEntry {
     /// Items named to be shown in clear (X01).
     #[serde(default)]
     pub clear_fields: Vec<String>,
+    /// The law that the grant rests on, at most 256 bytes; recorded with every call by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legal_basis: Option<String>,
     /// Purposes granted.
     pub purposes: Vec<String>,
     /// Standing. Default active.

@@ -9,7 +9,7 @@ use sluice_domain::policy::{GrantTerms, PartyIx, PurposeIx, ResourceIx};
 use crate::catalogue::file::{GrantEntry, ResourceEntry};
 use crate::catalogue::index;
 use crate::catalogue::places::{Findings, Names, Place, Placed};
-use crate::catalogue::resources::{check_limits, item_set, look_up_all};
+use crate::catalogue::resources::{check_basis, check_limits, item_set, look_up_all};
 use crate::fault::meant;
 use crate::shape;
 
@@ -56,6 +56,7 @@ fn terms(
     let operations = declared.map(|resource| operations_of(entry, &resource.entry, at, findings));
     check_scope(entry, declared.map(|resource| &resource.entry), at, findings);
     check_limits(entry.limits, &at.below("limits"), findings);
+    check_basis(entry.legal_basis.as_deref(), at, findings);
     let valid_from = day(&entry.valid_from, "valid_from", at, findings);
     let valid_until = day(&entry.valid_until, "valid_until", at, findings);
     let named = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
@@ -68,6 +69,7 @@ fn terms(
         fields: fields?,
         clear_level: entry.clear_level,
         clear_fields: clear_fields?,
+        legal_basis: entry.legal_basis.clone(),
         purposes,
         state: entry.state,
         valid_from: valid_from?,

@@ -14,6 +14,9 @@ use crate::catalogue::places::{Findings, Names, Place, Placed};
 use crate::fault::meant;
 use crate::shape;
 
+/// Of a record's few hundred bytes.
+const LEGAL_BASIS_BYTES_MAX: usize = 256;
+
 /// First digit of a code: the five base classes (基础信息资源), shared without condition unless an
 /// authority confirmed otherwise (D17-2).
 const BASE_CLASS: char = '1';
@@ -82,6 +85,7 @@ fn resource(
 }
 
 fn check_entry(entry: &ResourceEntry, at: &Place, findings: &mut Findings<'_, '_>) {
+    check_basis(entry.legal_basis.as_deref(), at, findings);
     if entry.secret {
         findings.fault(&at.below("secret"), "\"secret\": a secret resource is never registered here (D03-1)", None);
     }
@@ -213,6 +217,14 @@ pub(crate) fn check_limits(limits: Limits, at: &Place, findings: &mut Findings<'
             let hint = Some(String::from("leave it out for no limit; to forbid, suspend the grant"));
             findings.fault(&at.below(key), format!("\"{key}\": a limit is at least 1"), hint);
         }
+    }
+}
+
+/// The law that something rests on stands in every record of its calls.
+pub(crate) fn check_basis(basis: Option<&str>, at: &Place, findings: &mut Findings<'_, '_>) {
+    if basis.is_some_and(|basis| basis.len() > LEGAL_BASIS_BYTES_MAX) {
+        let message = format!("\"legal_basis\": longer than {LEGAL_BASIS_BYTES_MAX} bytes of UTF-8");
+        findings.fault(&at.below("legal_basis"), message, Some(String::from("name the law and the article")));
     }
 }
 

@@ -277,5 +277,6 @@ fn grant(grant: Grant) -> Result<GrantEntry, DemoError> {
         limits: grant.limits,
         id: grant.id,
         operations: Vec::new(),
+        legal_basis: None,
     })
 }

@@ -32,7 +32,7 @@ pub use node::{Environment, Node};
 pub use ops::Ops;
 pub(crate) use restart::refuse_restarts;
 pub use spool::Spool;
-pub use subjects::{SubjectKeys, Subjects, TagKey, monthly_key};
+pub use subjects::{KeyService, SubjectKeys, Subjects, TagKey, monthly_key, monthly_key_of};
 pub use tokens::{Issuer, TokenPace, Tokens};
 pub use witnesses::{OnUnreachable, WitnessPace, WitnessPeer, Witnesses};
 

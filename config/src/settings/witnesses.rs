@@ -126,7 +126,7 @@ impl WitnessPeer {
             let hint = "the witness's operator has it: `sluice witness keygen` writes it to witness.vkey";
             faults.push(document.fault(&place("key"), message, Some(hint.to_owned())));
         }
-        let split = split(&raw.url);
+        let split = url::origin_and_path(&raw.url);
         if split.is_none() {
             let message = "\"url\": an http or https address, without query or user";
             faults.push(document.fault(&place("url"), message, shape::example("witness_url")));
@@ -142,38 +142,5 @@ impl WitnessPeer {
             faults.push(document.fault(&place("ca"), message, None));
         }
         Some(Self { origin, path, key: key?, ca: raw.ca.map(|ca| document.resolve(&ca)) })
-    }
-}
-
-/// Origin and path of an address.
-fn split(text: &str) -> Option<(String, String)> {
-    let (scheme, rest) = text.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"))?;
-    let (authority, path) = rest.split_once('/').map_or((rest, ""), |(authority, path)| (authority, path));
-    let path = path.trim_end_matches('/');
-    let is_plain = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-._~".contains(&b));
-    let path = if path.is_empty() { String::new() } else { format!("/{path}") };
-    (url::is_authority(authority) && is_plain).then(|| (format!("{scheme}://{authority}"), path))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_an_origin_and_a_path() {
-        let rows = [
-            ("http://127.0.0.1:8500", Some(("http://127.0.0.1:8500", ""))),
-            ("https://w.example.gov.cn/", Some(("https://w.example.gov.cn", ""))),
-            ("https://w.example.gov.cn/city/a/", Some(("https://w.example.gov.cn", "/city/a"))),
-            ("ftp://w.example", None),
-            ("https://user@w.example", None),
-            ("https://w.example?x", None),
-            ("https://w.example/a?x", None),
-            ("w.example", None),
-        ];
-        for (text, expected) in rows {
-            let expected = expected.map(|(origin, path)| (origin.to_owned(), path.to_owned()));
-            assert_eq!(split(text), expected, "{text}");
-        }
     }
 }

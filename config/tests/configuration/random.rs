@@ -148,6 +148,7 @@ fn granted(at: usize, resources: &[ResourceEntry], shape: Shape) -> Option<Grant
         fields: resource.items.iter().take(fields).map(|item| item.code.clone()).collect(),
         clear_level: Level::L2,
         clear_fields: Vec::new(),
+        legal_basis: (at == 1).then(|| "law".to_owned()),
         purposes: purposes.into_iter().map(str::to_owned).collect(),
         state,
         valid_from: "2026-01-01".to_owned(),

@@ -101,6 +101,13 @@ impl Egress {
         Self { allowed, bars_loopback: false }
     }
 
+    /// The same for an address that stands in the gateway's own configuration, such as a witness's: no catalogue and
+    /// no answer chose it, and a forwarder on this machine may lead there.
+    #[must_use]
+    pub fn of_operator(&self) -> Self {
+        Self { bars_loopback: false, ..self.clone() }
+    }
+
     /// Whether an address may be called.
     pub fn permits(&self, ip: IpAddr) -> bool {
         self.is_allowed(ip) || !(self.is_barred(ip) || translated(ip).is_some_and(|inner| !self.permits(inner)))
@@ -169,6 +176,11 @@ mod tests {
             let ip: IpAddr = address.parse().unwrap();
             assert_eq!(Egress::production(Vec::new()).permits(ip), production, "{address} in production");
             assert_eq!(Egress::test(Vec::new()).permits(ip), test, "{address} in tests");
+            assert_eq!(
+                Egress::production(Vec::new()).of_operator().permits(ip),
+                test,
+                "{address} by the operator's word"
+            );
         }
     }
 

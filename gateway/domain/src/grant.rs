@@ -76,6 +76,8 @@ pub struct Grant {
     pub clear: ItemSet,
     /// Highest level that is clear without being named.
     pub clear_level: Level,
+    /// The law that the grant rests on, as its decision words it; stands in records of what is called by it.
+    pub legal_basis: Option<String>,
     /// Purposes granted and not excluded by the share condition, ascending.
     pub purposes: Vec<PurposeIx>,
     /// Standing.

@@ -173,7 +173,9 @@ impl Visit<'_> {
         let settings = self.settings();
         let declared = usize::try_from(operation.bounds.request_bytes_max).unwrap_or(usize::MAX);
         let limits = BodyLimits { bytes_max: settings.body.bytes_max.min(declared), ..settings.body.clone() };
-        Ok(body::read(body.take().ok_or(Code::ExchangeInternal)?, &limits).await?)
+        let body = body::read(body.take().ok_or(Code::ExchangeInternal)?, &limits).await?;
+        self.note_body(&body);
+        Ok(body)
     }
 
     /// The body as it will be sent; nothing of a streamed one is read yet.

@@ -1,8 +1,9 @@
-//! Epochs of subject tags, and where their keys come from: a master key of which each month's is derived, or a key
-//! file for each month, so that destroying one file makes the tags of its month unsearchable for ever.
+//! Epochs of subject tags, and where their keys come from: a master key of which each month's is derived, or a key of
+//! its own for each month, so that destroying one makes the tags of its month unsearchable for ever.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sluice_domain::Day;
@@ -25,6 +26,11 @@ impl Epoch {
         let year = text.get(..4).and_then(|year| year.parse::<u16>().ok()).unwrap_or(1970);
         let month = text.get(5..7).and_then(|month| month.parse::<u16>().ok()).unwrap_or(1);
         Self(year.saturating_sub(1970).saturating_mul(12).saturating_add(month.saturating_sub(1)))
+    }
+
+    /// The month of a number, as records carry it.
+    pub fn numbered(number: u16) -> Self {
+        Self(number)
     }
 
     /// So many months later.
@@ -56,14 +62,28 @@ impl fmt::Display for Epoch {
     }
 }
 
-type Read = Box<dyn Fn(Epoch) -> Option<TagKey> + Send + Sync>;
+/// Why a key could not be looked for: a sentence without anything secret.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unavailable(pub String);
+
+/// Where months have keys of their own.
+pub trait KeySource: Send + Sync {
+    /// The key of a month; `None` if there is none, or no longer. May block, within seconds.
+    ///
+    /// # Errors
+    /// It cannot be told now whether there is one.
+    fn read(&self, epoch: Epoch) -> Result<Option<TagKey>, Unavailable>;
+}
 
 /// The keys of subject tags.
 pub struct TagKeys {
     master: Option<Arc<TagKey>>,
-    read: Option<Read>,
+    source: Option<Box<dyn KeySource>>,
     /// Those of this month and the next; no others are held.
     held: Mutex<BTreeMap<Epoch, Arc<TagKey>>>,
+    /// Counts how often a key came or went: workers look here before they lock.
+    changes: AtomicU64,
 }
 
 /// How the keys stand.
@@ -78,23 +98,39 @@ pub(crate) struct KeysAhead {
 impl TagKeys {
     /// Every month's key is derived from one master.
     pub fn of_master(master: TagKey) -> Self {
-        Self { master: Some(Arc::new(master)), read: None, held: Mutex::default() }
+        Self { master: Some(Arc::new(master)), source: None, held: Mutex::default(), changes: AtomicU64::new(0) }
     }
 
-    /// Each month has a key of its own, which `read` looks for; nothing is read before `refresh`.
-    pub fn monthly(read: impl Fn(Epoch) -> Option<TagKey> + Send + Sync + 'static) -> Self {
-        Self { master: None, read: Some(Box::new(read)), held: Mutex::default() }
+    /// Each month has a key of its own; nothing is read before `refresh`.
+    pub fn monthly(source: impl KeySource + 'static) -> Self {
+        Self { master: None, source: Some(Box::new(source)), held: Mutex::default(), changes: AtomicU64::new(0) }
     }
 
-    /// Looks for the keys of this month and the next, and lets go of the others. Reads the disk: not on a worker.
+    /// Looks for the keys of this month and the next, and lets go of the others. A key that is held stays as it is while
+    /// nobody says that it is gone. Reads the disk or asks a service: not on a worker.
     pub fn refresh(&self, today: Day) {
-        let Some(read) = &self.read else { return };
-        let (current, next) = (Epoch::of(today), Epoch::of(today).after(1));
-        let found: Vec<(Epoch, TagKey)> =
-            [current, next].into_iter().filter_map(|epoch| Some((epoch, read(epoch)?))).collect();
+        let Some(source) = &self.source else { return };
+        let current = Epoch::of(today);
+        let wanted = [current, current.after(1)];
+        let read = wanted.map(|epoch| (epoch, source.read(epoch)));
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.clear();
-        held.extend(found.into_iter().map(|(epoch, key)| (epoch, Arc::new(key))));
+        let before: Vec<Epoch> = held.keys().copied().collect();
+        held.retain(|epoch, _| wanted.contains(epoch));
+        for (epoch, read) in read {
+            match read {
+                Ok(Some(key)) => drop(held.entry(epoch).or_insert_with(|| Arc::new(key))),
+                Ok(None) => drop(held.remove(&epoch)),
+                Err(why) => tracing::error!(%epoch, "key of subject tags: {why}"),
+            }
+        }
+        if !held.keys().eq(&before) {
+            self.changes.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// How often a key has come or gone.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// The key of a month; `None` if it has none, or is none of those that are held.
@@ -118,7 +154,47 @@ impl TagKeys {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU8;
+
     use super::*;
+
+    const THERE: u8 = 0;
+    const GONE: u8 = 1;
+    const SILENT: u8 = 2;
+
+    /// A key for one month, until it is gone or nobody tells.
+    struct OneMonth {
+        epoch: Epoch,
+        is_there: AtomicU8,
+    }
+
+    impl KeySource for Arc<OneMonth> {
+        fn read(&self, epoch: Epoch) -> Result<Option<TagKey>, Unavailable> {
+            match self.is_there.load(Ordering::SeqCst) {
+                THERE if epoch == self.epoch => Ok(TagKey::new(&[1; 32])),
+                SILENT => Err(Unavailable("nobody answers".to_owned())),
+                _ => Ok(None),
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_is_held_while_nobody_tells_and_let_go_once_it_is_gone_or_over() {
+        let november = Epoch::parse("2026-11").unwrap();
+        let source = Arc::new(OneMonth { epoch: november, is_there: AtomicU8::new(SILENT) });
+        let keys = TagKeys::monthly(Arc::clone(&source));
+        let has_key = |state, today: &str| {
+            source.is_there.store(state, Ordering::SeqCst);
+            keys.refresh(Day::parse(today).unwrap());
+            keys.of(november).is_some()
+        };
+        assert!(!has_key(SILENT, "2026-10-31"), "nobody ever told");
+        assert!(has_key(THERE, "2026-10-31"), "fetched ahead");
+        assert!(has_key(SILENT, "2026-11-30"), "an outage");
+        assert!(!has_key(GONE, "2026-11-30"), "destroyed");
+        assert!(has_key(THERE, "2026-11-30"));
+        assert!(!has_key(SILENT, "2026-12-01"), "its month is over");
+    }
 
     #[test]
     fn a_month_is_read_as_it_is_written() {
@@ -134,7 +210,7 @@ mod tests {
     #[test]
     fn the_missing_key_of_the_next_month_is_told_with_its_days() {
         let november = Epoch::parse("2026-11").unwrap();
-        let keys = TagKeys::monthly(move |epoch| if epoch == november { TagKey::new(&[1; 32]) } else { None });
+        let keys = TagKeys::monthly(Arc::new(OneMonth { epoch: november, is_there: AtomicU8::new(THERE) }));
         let day = |text: &str| Day::parse(text).unwrap();
         keys.refresh(day("2026-11-22"));
         let told = keys.ahead(day("2026-11-22"));

@@ -83,6 +83,7 @@ impl Visit<'_> {
             handler: known.handler.unwrap_or_default(),
             purpose: known.purpose.unwrap_or_default(),
             matter: matter.map(|matter| self.worker.tagger(self.today()).matter(matter)),
+            digest: self.digest.get(),
             units,
             trace: self.header(&TRACE).and_then(Result::ok).and_then(trace_id),
         }

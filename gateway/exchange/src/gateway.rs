@@ -32,6 +32,8 @@ use crate::worker::Worker;
 const USAGE_EVERY: Duration = Duration::from_mins(10);
 /// How often new keys of subject tags are looked for.
 const KEYS_EVERY: Duration = Duration::from_mins(1);
+/// The same while nothing is served for want of one.
+const MISSING_KEY_EVERY: Duration = Duration::from_secs(5);
 /// How often counted refusals are written.
 const SUMMARY_EVERY: Duration = Duration::from_secs(1);
 
@@ -336,15 +338,15 @@ fn keep(mut usage: Usage, file: &std::path::Path, shared: &Shared, stop: &(Mutex
         if is_last {
             return;
         }
-        watch_keys(shared);
+        let again = if watch_keys(shared) { KEYS_EVERY } else { MISSING_KEY_EVERY };
         let guard = stop.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = stop.1.wait_timeout_while(guard, KEYS_EVERY, |stopped| !*stopped);
+        let waited = stop.1.wait_timeout_while(guard, again, |stopped| !*stopped);
         is_last = *waited.unwrap_or_else(PoisonError::into_inner).0;
     }
 }
 
-/// Looks for keys that have come, and says aloud what will be missing soon.
-fn watch_keys(shared: &Shared) {
+/// Looks for keys that have come, and says aloud what will be missing soon. False if this month has none.
+fn watch_keys(shared: &Shared) -> bool {
     let today = Day::at(clock::now_unix_s());
     shared.tag_keys.refresh(today);
     let ahead = shared.tag_keys.ahead(today);
@@ -355,4 +357,5 @@ fn watch_keys(shared: &Shared) {
     if let Some((epoch, days)) = ahead.missing_next.filter(|(_, days)| *days <= warning_days) {
         tracing::error!(%epoch, days, "no key of subject tags for the next month: nothing will be served then");
     }
+    ahead.has_current
 }

@@ -45,7 +45,7 @@ mod verify;
 mod visit;
 mod worker;
 
-pub use epochs::{Epoch, TagKeys};
+pub use epochs::{Epoch, KeySource, TagKeys, Unavailable};
 pub use gateway::{Check, Gateway, GatewayError, GatewayParts, Watch};
 pub use metrics::exposition;
 pub use reload::{Act, Control, ReloadError};

@@ -61,14 +61,15 @@ impl Visit<'_> {
         Ok(self.answered(run, (opened, body), &as_of, Some(&masked)))
     }
 
-    /// Records the people of an answer whom the request did not name; the answer waits for it (X02).
+    /// Records the people of an answer whom the request did not name; the answer waits for it (X02). Both lists are in
+    /// the order of tags.
     pub(crate) async fn record_found(
         &self,
         (access, gate): (RequestKey, &Gated),
         named: &[Tag],
         found: &[Tag],
     ) -> Result<(), Closed> {
-        let found: Vec<Tag> = found.iter().filter(|tag| !named.contains(tag)).copied().collect();
+        let found: Vec<Tag> = found.iter().filter(|tag| named.binary_search(tag).is_err()).copied().collect();
         if found.is_empty() {
             return Ok(());
         }

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use http::Method;
 use sluice_domain::{Code, Gate, Permit, ResourceIx, ShareType, SystemIx};
 use sluice_ledger::record::{
-    Access, Decision, Method as RecordedMethod, Outcome, SUBJECTS_INLINE_MAX, SUBJECTS_PER_RECORD_MAX, SubjectTag,
-    SubjectTags, Subjects, TagList,
+    Access, Decision, Method as RecordedMethod, Outcome, SUBJECTS_INLINE_MAX, SUBJECTS_PER_RECORD_MAX, SubjectTags,
+    Subjects, TagList,
 };
 use sluice_ledger::{Appender, Closed, Drive, Durable, Ledger, Pending, RequestKey};
 use sluice_transport::{Peer, clock};
@@ -48,6 +48,8 @@ pub(crate) struct Entry<'e> {
     /// Listed purpose, else empty.
     pub(crate) purpose: &'e str,
     pub(crate) matter: Option<[u8; 16]>,
+    /// Keyed digest of the body, where it was read whole.
+    pub(crate) digest: Option<[u8; 32]>,
     pub(crate) units: u32,
     /// W3C trace id, if the caller's is one.
     pub(crate) trace: Option<[u8; 16]>,
@@ -89,6 +91,12 @@ pub(crate) struct Gated {
 }
 
 impl Gated {
+    /// Whether it can be passed at all, as far as is known: a provider is not asked for what could not be disclosed.
+    fn check(&self) -> Result<(), Closed> {
+        let is_vain = self.gate == Gate::Witness && !self.ledger.is_quorum_near();
+        if is_vain { Err(Closed::Unwitnessed) } else { Ok(()) }
+    }
+
     /// Waits until the records are durable, and witnessed where the resource wants that; gives the first.
     async fn passed(
         &self,
@@ -191,15 +199,15 @@ impl Recorder {
     /// # Errors
     /// When the ledger takes no records: the call is refused before any provider hears of it.
     pub(crate) fn open(&self, entry: &Entry<'_>, verdict: &Verdict<'_>, epoch: u16) -> Result<Opening, Closed> {
-        let tags = match verdict {
-            Verdict::Permit { subjects, .. } | Verdict::Deny { subjects, .. } => tags_of(subjects),
-        };
+        let (Verdict::Permit { subjects: tags, .. } | Verdict::Deny { subjects: tags, .. }) = *verdict;
+        let gate = self.gate_of(entry, verdict);
+        gate.check()?;
         let (inline, further) = tags.split_at(tags.len().min(SUBJECTS_INLINE_MAX));
         let total = u32::try_from(tags.len()).unwrap_or(u32::MAX);
         let inline = SubjectTags { key_epoch: epoch, total, part: 0, tags: TagList::Given(inline) };
         let access = self.append(|key, out| self.encode_access(entry, verdict, (key, inline), out))?;
         let rest = self.continue_with(access.key(), further, (epoch, total))?;
-        Ok(Opening { access, rest, gate: self.gate_of(entry, verdict), selecting: None })
+        Ok(Opening { access, rest, gate, selecting: None })
     }
 
     /// A refusal discloses nothing, so it waits for the disk only.
@@ -215,10 +223,10 @@ impl Recorder {
     fn continue_with(
         &self,
         access: RequestKey,
-        tags: &[SubjectTag],
+        tags: &[Tag],
         (key_epoch, total): (u16, u32),
     ) -> Result<Vec<Pending>, Closed> {
-        let append = |(part, tags): (u32, &[SubjectTag])| {
+        let append = |(part, tags): (u32, &[Tag])| {
             self.append(|key, out| {
                 let subjects = SubjectTags { key_epoch, total, part, tags: TagList::Given(tags) };
                 Subjects { head: self.ledger.head_of(key), ref_ctr: access.ctr, subjects }.encode_into(out);
@@ -238,9 +246,8 @@ impl Recorder {
         gate: &Gated,
         deadline: Instant,
     ) -> Result<(), Closed> {
-        let tags = tags_of(subjects);
-        let total = u32::try_from(tags.len()).unwrap_or(u32::MAX);
-        let pending = self.continue_with(access, &tags, (epoch, total))?;
+        let total = u32::try_from(subjects.len()).unwrap_or(u32::MAX);
+        let pending = self.continue_with(access, subjects, (epoch, total))?;
         gate.passed(None, pending, deadline).await.map(drop)
     }
 
@@ -281,6 +288,9 @@ impl Recorder {
             Verdict::Permit { permit, .. } => Some(*permit),
             Verdict::Deny { .. } => None,
         };
+        let grant = permit.and_then(|permit| policy.grant(permit.grant()?));
+        let own = grant.and_then(|grant| grant.legal_basis.as_deref());
+        let basis = own.or_else(|| resource?.legal_basis.as_deref());
         let empty = sluice_domain::ItemSet::EMPTY;
         let fields = permit.map_or(&empty, |permit| permit.fields());
         let clear = permit.map_or(&empty, |permit| permit.clear());
@@ -308,14 +318,14 @@ impl Recorder {
             categories: 0,
             subjects,
             purpose: entry.purpose,
-            legal_basis: "",
+            legal_basis: basis.unwrap_or_default(),
             matter_tag: entry.matter,
-            grant: permit.and_then(|permit| policy.grant(permit.grant()?)).map_or("", |grant| grant.id.as_str()),
+            grant: grant.map_or("", |grant| grant.id.as_str()),
             policy_revision: policy.revision(),
             snapshot_revision: policy.revision(),
             decision: if permit.is_some() { Decision::Permit } else { Decision::Deny },
             code: if let Verdict::Deny { code, .. } = verdict { code.as_str() } else { "" },
-            request_digest: None,
+            request_digest: entry.digest,
             disclosed: disclosed.get(..disclosed_len).unwrap_or_default(),
             masked: masked.get(..masked_len).unwrap_or_default(),
             risk_flags: 0,
@@ -333,8 +343,4 @@ impl Recorder {
 /// Whether a recorded access is the selection of an unconditional resource.
 pub(crate) fn is_selection(access: &Access<'_>) -> bool {
     access.flags & FLAG_SELECTION != 0 && access.share_type == ShareType::Unconditional.as_str()
-}
-
-fn tags_of(subjects: &[Tag]) -> Vec<SubjectTag> {
-    subjects.iter().map(|(id_type, tag)| SubjectTag { id_type: *id_type, tag: *tag }).collect()
 }

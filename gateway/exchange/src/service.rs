@@ -114,7 +114,14 @@ impl Visit<'_> {
         if self.head.headers.contains_key(header::CONTENT_ENCODING) {
             return Err(Refusal::fault(Code::RequestMediaType, Fault::BodyEncoding));
         }
-        self.read(body.take().ok_or(Code::ExchangeInternal)?).await
+        let body = self.read(body.take().ok_or(Code::ExchangeInternal)?).await?;
+        self.note_body(&body);
+        Ok(body)
+    }
+
+    /// Remembers for the record what was asked, so that caller and exchange can settle later what it was.
+    pub(crate) fn note_body(&self, body: &[u8]) {
+        self.digest.set(Some(self.worker.tagger(self.today()).request(body)));
     }
 
     /// The body, within its bounds.
@@ -128,7 +135,7 @@ impl Visit<'_> {
         Ok(counter.take(&permit.limits(), units, self.now_s)?)
     }
 
-    /// Tags of the people that a request names.
+    /// Tags of the people that a request or an answer names: each once, in their order as tags.
     pub(crate) fn subjects<'v>(
         &self,
         resource: &Resource,
@@ -139,13 +146,11 @@ impl Visit<'_> {
         for (at, value) in values {
             let kind = resource.items.get(*at).and_then(|item| SubjectType::of(item.semantic));
             if let Some(kind) = kind {
-                let tag = tagger.subject(kind, value);
-                // A batch names a hundred people at most: looking through them costs less than a set would.
-                if !tags.contains(&tag) {
-                    tags.push(tag);
-                }
+                tags.push(tagger.subject(kind, value));
             }
         }
+        tags.sort_unstable();
+        tags.dedup();
         tags
     }
 

@@ -9,14 +9,15 @@ use std::sync::Arc;
 use aws_lc_rs::{hkdf, hmac};
 use sluice_domain::Day;
 use sluice_domain::subject::{self, SubjectType};
+use sluice_ledger::record::SubjectTag;
 
 use crate::epochs::{Epoch, TagKeys};
 
 /// Bytes of a tag.
 pub(crate) const TAG_BYTES: usize = 16;
 
-/// A subject tag with its type.
-pub(crate) type Tag = (u8, [u8; TAG_BYTES]);
+/// A subject tag with its type, as records carry it.
+pub(crate) type Tag = SubjectTag;
 
 /// Master key of tags; held in memory only, never shown.
 pub struct TagKey(hkdf::Prk);
@@ -29,9 +30,18 @@ impl TagKey {
     }
 
     /// Tag of a person's identity in an epoch: what a search looks for.
-    pub fn subject_tag(&self, epoch: u16, kind: SubjectType, identity: &str) -> (u8, [u8; TAG_BYTES]) {
-        let secret = self.derive(format!("subjects epoch {epoch}").as_bytes());
-        tag_of(&hmac::Key::new(hmac::HMAC_SHA256, &secret), kind, identity, &mut String::new())
+    pub fn subject_tag(&self, epoch: u16, kind: SubjectType, identity: &str) -> SubjectTag {
+        tag_of(&self.key("subjects", epoch), kind, identity, &mut String::new())
+    }
+
+    /// Digest of a request's body in an epoch, as its record carries it: what a comparison computes.
+    pub fn request_digest(&self, epoch: u16, body: &[u8]) -> [u8; 32] {
+        digest_of(&self.key("requests", epoch), body)
+    }
+
+    /// Key of one purpose in one epoch.
+    fn key(&self, purpose: &str, epoch: u16) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, &self.derive(format!("{purpose} epoch {epoch}").as_bytes()))
     }
 
     /// A key that nobody has, not even this process after a restart.
@@ -67,28 +77,38 @@ pub(crate) struct Tagger {
     epoch: Epoch,
     day: Day,
     has_key: bool,
+    keys: Keys,
+    /// State of the source that they were taken from.
+    changes: u64,
+    buffer: String,
+}
+
+/// Keys of one epoch, each for one purpose.
+struct Keys {
     subjects: hmac::Key,
     matters: hmac::Key,
-    buffer: String,
+    requests: hmac::Key,
 }
 
 impl Tagger {
     pub(crate) fn new(source: Arc<TagKeys>, today: Day) -> Self {
         let epoch = Epoch::of(today);
-        let (has_key, (subjects, matters)) = keys(&source, epoch);
-        Self { source, epoch, day: today, has_key, subjects, matters, buffer: String::new() }
+        let changes = source.changes();
+        let (has_key, keys) = keys(&source, epoch);
+        Self { source, epoch, day: today, has_key, keys, changes, buffer: String::new() }
     }
 
-    /// Uses the key of `today`'s epoch from now on.
+    /// Uses the key of `today`'s epoch from now on, if that has one still.
     pub(crate) fn turn_to(&mut self, today: Day) {
-        if today == self.day && self.has_key {
+        let changes = self.source.changes();
+        if today == self.day && changes == self.changes {
             return;
         }
         self.day = today;
         let epoch = Epoch::of(today);
-        if epoch != self.epoch || !self.has_key {
-            self.epoch = epoch;
-            (self.has_key, (self.subjects, self.matters)) = keys(&self.source, epoch);
+        if epoch != self.epoch || changes != self.changes {
+            (self.epoch, self.changes) = (epoch, changes);
+            (self.has_key, self.keys) = keys(&self.source, epoch);
         }
     }
 
@@ -105,12 +125,12 @@ impl Tagger {
 
     /// Tag of a person's identity.
     pub(crate) fn subject(&mut self, kind: SubjectType, identity: &str) -> Tag {
-        tag_of(&self.subjects, kind, identity, &mut self.buffer)
+        tag_of(&self.keys.subjects, kind, identity, &mut self.buffer)
     }
 
     /// Tag of a sealed file of a resource.
     pub(crate) fn file(&self, resource: &str, id: &str) -> [u8; TAG_BYTES] {
-        let mut context = hmac::Context::with_key(&self.matters);
+        let mut context = hmac::Context::with_key(&self.keys.matters);
         context.update(b"file/v1");
         context.update(resource.as_bytes());
         context.update(b"\0");
@@ -118,9 +138,14 @@ impl Tagger {
         shortened(&context.sign())
     }
 
+    /// Digest of a request's body.
+    pub(crate) fn request(&self, body: &[u8]) -> [u8; 32] {
+        digest_of(&self.keys.requests, body)
+    }
+
     /// Tag of a case number.
     pub(crate) fn matter(&self, matter: &str) -> [u8; TAG_BYTES] {
-        let mut context = hmac::Context::with_key(&self.matters);
+        let mut context = hmac::Context::with_key(&self.keys.matters);
         context.update(matter.as_bytes());
         shortened(&context.sign())
     }
@@ -133,20 +158,29 @@ fn tag_of(key: &hmac::Key, kind: SubjectType, identity: &str, buffer: &mut Strin
     context.update(b"subj/v1");
     context.update(&[kind as u8]);
     context.update(buffer.as_bytes());
-    (kind as u8, shortened(&context.sign()))
+    Tag { id_type: kind as u8, tag: shortened(&context.sign()) }
 }
 
-fn keys(source: &TagKeys, epoch: Epoch) -> (bool, (hmac::Key, hmac::Key)) {
-    let found = source.of(epoch);
-    let key = |master: &TagKey, purpose: &str| {
-        let secret = master.derive(format!("{purpose} epoch {}", epoch.number()).as_bytes());
-        hmac::Key::new(hmac::HMAC_SHA256, &secret)
+fn keys(source: &TagKeys, epoch: Epoch) -> (bool, Keys) {
+    let of = |master: &TagKey| Keys {
+        subjects: master.key("subjects", epoch.number()),
+        matters: master.key("matters", epoch.number()),
+        requests: master.key("requests", epoch.number()),
     };
-    let of = |master: &TagKey| (key(master, "subjects"), key(master, "matters"));
-    match &found {
+    match &source.of(epoch) {
         Some(master) => (true, of(master)),
         None => (false, of(&TagKey::throw_away())),
     }
+}
+
+/// A body may hold little but an identity: without a key whoever reads the ledger could find it by trying all.
+fn digest_of(key: &hmac::Key, body: &[u8]) -> [u8; 32] {
+    let mut context = hmac::Context::with_key(key);
+    context.update(b"request/v1");
+    context.update(body);
+    let mut digest = [0; 32];
+    digest.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
+    digest
 }
 
 fn shortened(tag: &hmac::Tag) -> [u8; TAG_BYTES] {
@@ -158,6 +192,7 @@ fn shortened(tag: &hmac::Tag) -> [u8; TAG_BYTES] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::epochs::{KeySource, Unavailable};
 
     fn tagger(day: &str) -> Tagger {
         Tagger::new(Arc::new(TagKeys::of_master(TagKey::new(&[7; 32]).unwrap())), Day::parse(day).unwrap())
@@ -178,15 +213,32 @@ mod tests {
     }
 
     #[test]
+    fn a_body_has_one_digest_in_an_epoch_and_none_without_its_key() {
+        let november = tagger("2026-11-22");
+        let digest = november.request(b"{}");
+        assert_eq!(digest, TagKey::new(&[7; 32]).unwrap().request_digest(november.epoch(), b"{}"));
+        let others = [november.request(b"{} "), tagger("2026-12-01").request(b"{}")];
+        let foreign = TagKey::new(&[8; 32]).unwrap().request_digest(november.epoch(), b"{}");
+        assert!(!others.contains(&digest) && foreign != digest);
+    }
+
+    #[test]
     fn a_short_key_is_refused() {
         assert!(TagKey::new(&[0; 31]).is_none());
+    }
+
+    struct Only(Epoch);
+
+    impl KeySource for Only {
+        fn read(&self, epoch: Epoch) -> Result<Option<TagKey>, Unavailable> {
+            Ok(if epoch == self.0 { TagKey::new(&[7; 32]) } else { None })
+        }
     }
 
     #[test]
     fn months_of_a_folder_have_keys_of_their_own_and_a_destroyed_one_leaves_nothing() {
         let november = Epoch::parse("2026-11").unwrap();
-        let of_november = move |epoch: Epoch| (epoch == november).then(|| TagKey::new(&[7; 32])).flatten();
-        let keys = Arc::new(TagKeys::monthly(of_november));
+        let keys = Arc::new(TagKeys::monthly(Only(november)));
         let day = |text: &str| Day::parse(text).unwrap();
         let mut tagger = Tagger::new(keys.clone(), day("2026-11-30"));
         assert!(!tagger.has_key(), "nothing was read yet");

@@ -45,6 +45,8 @@ pub(crate) struct Visit<'v> {
     pub(crate) file: Cell<Option<[u8; TAG_BYTES]>>,
     /// Where a provider's answer is not as declared, for the log.
     pub(crate) blamed: RefCell<Option<String>>,
+    /// Keyed digest of the body, once it was read whole.
+    pub(crate) digest: Cell<Option<[u8; 32]>>,
     /// Whether the connection cannot go on after this answer.
     closes: Cell<bool>,
     pub(crate) now_s: i64,
@@ -78,6 +80,7 @@ impl<'v> Visit<'v> {
             operation: Cell::new(None),
             file: Cell::new(None),
             blamed: RefCell::default(),
+            digest: Cell::new(None),
             closes: Cell::new(false),
             now_s: clock::now_unix_s(),
             system,

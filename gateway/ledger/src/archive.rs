@@ -39,6 +39,9 @@ pub enum ReadError {
     /// No checkpoint covers the record yet.
     #[error("record {0} is not covered by a checkpoint yet")]
     NotCovered(u64),
+    /// A file that says who signs is missing, malformed, or not signed by the pinned root.
+    #[error("{0} is missing, malformed or not signed by the pinned key")]
+    Untrusted(&'static str),
     /// The disk failed.
     #[error("reading the log: {0}")]
     Io(#[from] io::Error),

@@ -226,6 +226,11 @@ impl Ledger {
         shared.rounds.figures(shared.covered_size.load(Ordering::Acquire), shared.mono_us())
     }
 
+    /// Whether enough witnesses can be counted on at present. If not, `witnessed` would be waited for in vain.
+    pub fn is_quorum_near(&self) -> bool {
+        self.0.shared.rounds.is_quorum_near()
+    }
+
     /// The newest checkpoint that a quorum of witnesses cosigned for this process, cosignatures included.
     pub fn witnessed_checkpoint(&self) -> Option<Arc<Checkpoint>> {
         self.0.shared.rounds.witnessed()

@@ -9,6 +9,10 @@
 
 #![deny(clippy::indexing_slicing)]
 
+// The sample records of examples and benchmarks are those of the tests.
+#[cfg(test)]
+extern crate self as sluice_ledger;
+
 mod ahead;
 mod appender;
 mod archive;
@@ -66,7 +70,7 @@ pub use inbox::{QueryError, QueryNote, record_query};
 pub use index::{Coverage, Damage, Filter, Search, SubjectQuery, Take};
 pub use ledger::{Ledger, Opening};
 pub use note::{NoteError, Signer, VerifierKey};
-pub use offline::{Offline, read};
+pub use offline::{Offline, Pins, read};
 pub use options::Options;
 pub use proof_file::{Proof, ProofError, Proven};
 pub use receipt::{Receipt, ReceiptError, verify_receipt};
@@ -81,6 +85,6 @@ pub use tail::Quarantined;
 pub use verify::{Verification, verify, verify_on};
 pub use waits::{Covered, Witnessed};
 pub use witness::{
-    Answer, BODY_BYTES_MAX, KnownLog, LineError, OnUnreachable, Quorum, Witness, WitnessError, WitnessFigures,
-    WitnessKey, WitnessLine, WitnessPeer, WitnessPolicy, WitnessSigner, Witnessing,
+    Answer, BODY_BYTES_MAX, KnownLog, LineError, OnUnreachable, PolicyError, Quorum, TrustPolicy, Witness,
+    WitnessError, WitnessFigures, WitnessKey, WitnessLine, WitnessPeer, WitnessPolicy, WitnessSigner, Witnessing,
 };

@@ -70,6 +70,11 @@ impl NamedKey {
         &self.name
     }
 
+    /// The public key, whatever its name.
+    pub(crate) fn public(&self) -> &[u8; 32] {
+        &self.public
+    }
+
     /// The text that `parse` reads.
     pub(crate) fn to_text(&self) -> String {
         format!("{}+{}+{}", self.name, self.id_text(), encode_key(self.r#use, &self.public))

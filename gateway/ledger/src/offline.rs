@@ -6,6 +6,7 @@ use crate::appender::Durable;
 use crate::archive::{Leaf, Leaves, Marks, ReadError};
 use crate::checkpoint::{self, Checkpoint};
 use crate::hash::{Hash, empty_root};
+use crate::keys::{KeysFault, TrustedKeys, own_key};
 use crate::layout::listed;
 use crate::note::{NoteError, VerifierKey};
 use crate::proof::TileSource;
@@ -14,9 +15,20 @@ use crate::receipt::Receipt;
 use crate::storage::{DirStorage, Storage, read_small};
 use crate::tiles::{self, TILE_WIDTH, TileId, TileMissing, Tiles};
 use crate::tree::TreeHead;
+use crate::witness::Quorum;
 
-const KEY: &str = "keys/checkpoint.vkey";
-const KEY_BYTES_MAX: u64 = 4_096;
+const ORIGIN_BYTES_MAX: u64 = 4_096;
+
+/// Who must have signed a checkpoint, as somebody got it from elsewhere; nothing of it has to be given.
+#[derive(Debug, Clone, Default)]
+pub struct Pins {
+    /// The log's key.
+    pub key: Option<VerifierKey>,
+    /// The root that vouches for the log's keys.
+    pub root: Option<VerifierKey>,
+    /// Witnesses, of whom enough must have cosigned.
+    pub witnesses: Option<Quorum>,
+}
 
 /// A ledger's directory, read only.
 pub struct Offline {
@@ -59,7 +71,7 @@ impl Offline {
     /// # Errors
     /// The key file is missing or malformed.
     pub fn verifier_key(&self) -> Result<VerifierKey, ReadError> {
-        own_key(&*self.disk)
+        own_key(&*self.disk).map_err(ReadError::from)
     }
 
     /// First index that is still in the log; those before were deleted by order.
@@ -73,18 +85,17 @@ impl Offline {
     /// `NotCovered` if the checkpoint does not cover the record, and the other read errors.
     pub fn receipt(&self, index: u64) -> Result<Receipt, ReadError> {
         let leaf = self.leaf(index)?;
-        let checkpoint = self.checkpoint_over(index, None)?;
+        let checkpoint = self.checkpoint_over(index, &Pins::default())?;
         let proof = self.inclusion(leaf.durable(), &checkpoint)?;
         Ok(Receipt::new(index, &leaf.bytes, &proof, &checkpoint))
     }
 
-    /// Proof of a record for outsiders, under the checkpoint in the directory, which must be signed by `key` if one
-    /// is given. Of a record that was deleted by order the proof holds no leaf: its hash is still in the tiles.
+    /// Proof of a record for outsiders, under a checkpoint in the directory that has what `pins` ask for. Of a record that was deleted by order the proof holds no leaf: its hash is still in the tiles.
     ///
     /// # Errors
-    /// `NotCovered` if the checkpoint does not cover the record, and the other read errors.
-    pub fn proof(&self, index: u64, key: Option<&VerifierKey>) -> Result<Proof, ReadError> {
-        let checkpoint = self.checkpoint_over(index, key)?;
+    /// `NotCovered` if no such checkpoint covers the record, `Untrusted`, and the other read errors.
+    pub fn proof(&self, index: u64, pins: &Pins) -> Result<Proof, ReadError> {
+        let checkpoint = self.checkpoint_over(index, pins)?;
         let (record, leaf) = if index < self.first_index() {
             (Durable::new(index, self.hash_in_tile(index)?), None)
         } else {
@@ -95,12 +106,14 @@ impl Offline {
         Ok(Proof { index, leaf, hashes, checkpoint: checkpoint.note().to_owned() })
     }
 
-    /// A checkpoint over the record, signed by that key or, without one, by the ledger's own.
-    fn checkpoint_over(&self, index: u64, key: Option<&VerifierKey>) -> Result<Checkpoint, ReadError> {
-        let key = key.cloned().map_or_else(|| self.verifier_key(), Ok)?;
+    fn checkpoint_over(&self, index: u64, pins: &Pins) -> Result<Checkpoint, ReadError> {
+        let origin = read_small(self.disk(), "origin", ORIGIN_BYTES_MAX)?.unwrap_or_default();
+        let origin = String::from_utf8_lossy(&origin);
+        let keys = TrustedKeys::read((pins.key.as_ref(), pins.root.as_ref()), self.disk(), origin.trim_end())?;
         // A witnessed checkpoint says more than a newer one that is not.
         let notes = [checkpoint::load_witnessed(self.disk())?, checkpoint::load_note(self.disk())?];
-        let opened = notes.into_iter().flatten().map(|note| Checkpoint::open(&note, &key).map_err(invalid));
+        let is_enough = |note: &String| pins.witnesses.as_ref().is_none_or(|quorum| quorum.check(note).is_ok());
+        let opened = notes.iter().flatten().filter(|note| is_enough(note)).map(|note| keys.open(note).map_err(invalid));
         let mut opened = opened.collect::<Result<Vec<_>, _>>()?.into_iter();
         opened.find(|checkpoint| checkpoint.head().size > index).ok_or(ReadError::NotCovered(index))
     }
@@ -140,10 +153,13 @@ impl Offline {
     }
 }
 
-/// The key in `keys/checkpoint.vkey`.
-pub(crate) fn own_key(disk: &dyn Storage) -> Result<VerifierKey, ReadError> {
-    let bytes = read_small(disk, KEY, KEY_BYTES_MAX)?.ok_or_else(|| invalid(NoteError::BadKey))?;
-    VerifierKey::parse(&String::from_utf8_lossy(&bytes)).map_err(invalid)
+impl From<KeysFault> for ReadError {
+    fn from(fault: KeysFault) -> Self {
+        match fault {
+            KeysFault::Untrusted(file) => Self::Untrusted(file),
+            KeysFault::Io(_, error) => Self::Io(error),
+        }
+    }
 }
 
 pub(crate) fn invalid(error: NoteError) -> ReadError {

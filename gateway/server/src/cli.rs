@@ -168,6 +168,21 @@ pub(crate) enum WitnessCommand {
 pub(crate) enum Subjects {
     /// Make the keys of some months, a file each, for the folder that `[subjects]` names
     Keygen(SubjectsKeygen),
+    /// Print the digest that the record of a request carries; its body is read from standard input
+    RequestDigest(SubjectsRequestDigest),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SubjectsRequestDigest {
+    /// Key of the tags, as `[subjects] key` names it
+    #[arg(long, value_name = "FILE", required_unless_present = "keys_dir")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Folder with a key for each month, as `[subjects] keys_dir` names it
+    #[arg(long, value_name = "DIR", conflicts_with = "key_file")]
+    pub(crate) keys_dir: Option<PathBuf>,
+    /// Month of the request in Asia/Shanghai, such as 2026-11
+    #[arg(long, value_name = "YYYY-MM")]
+    pub(crate) epoch: String,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,8 @@ mod descriptors;
 mod failure;
 mod hex;
 mod key_files;
+mod key_service;
+mod line;
 mod logs;
 mod ops;
 mod output;
@@ -22,6 +24,7 @@ mod running;
 mod service;
 mod signals;
 mod stand_in;
+mod tag_keys;
 mod terminal;
 mod witness_line;
 

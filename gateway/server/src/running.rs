@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use sluice_config::Loaded;
-use sluice_config::settings::{self, Settings, SubjectKeys};
-use sluice_exchange::{Gateway, GatewayParts, TagKey, TagKeys, Watch};
+use sluice_config::settings::Settings;
+use sluice_exchange::{Gateway, GatewayParts, Watch};
 use sluice_ledger::{Ledger, Options};
 use sluice_transport::{TlsSwap, WorkersSpec, clock};
 
@@ -18,7 +18,7 @@ use crate::ops::{Check, Inspected};
 use crate::pid_file::PidFile;
 use crate::reload::Reloader;
 use crate::reload_status::Status;
-use crate::witness_line;
+use crate::{tag_keys, witness_line};
 
 /// Remembers the fold over the ledger, beside it.
 const USAGE_FILE: &str = "usage.json";
@@ -40,7 +40,7 @@ impl Running {
     pub(crate) fn start(loaded: Loaded, config: PathBuf) -> anyhow::Result<Self> {
         let assembled = Assembled::of(loaded, &[], 0)?;
         let settings = &assembled.settings;
-        let tag_keys = tag_keys(&settings.subjects.keys)?;
+        let tag_keys = tag_keys::of_settings(&settings.subjects.keys, &settings.egress)?;
         let tls = TlsSwap::new(assembled.tls.server_config().context("data listener")?);
         let listener = WorkersSpec {
             addr: settings.data.listen,
@@ -51,7 +51,7 @@ impl Running {
         };
         make_spool(&settings.spool.dir)?;
         let options = ledger_options(settings);
-        let witnesses = witness_line::policy(&settings.ledger.witnesses, &Arc::new(settings.egress.clone()))?;
+        let witnesses = witness_line::policy(&settings.ledger.witnesses, &settings.egress)?;
         let (ledger, opening) = Ledger::open_witnessed(&options, witnesses)
             .with_context(|| format!("cannot open the ledger in {}", options.dir.display()))?;
         for found in &opening.quarantined {
@@ -118,26 +118,6 @@ impl Inspected for Watched {
     fn metrics(&self, out: &mut String) {
         out.push_str(&sluice_exchange::exposition(&self.gateway));
         self.reloads.metrics(out);
-    }
-}
-
-fn tag_keys(keys: &SubjectKeys) -> anyhow::Result<TagKeys> {
-    match keys {
-        SubjectKeys::Master { tag_key, .. } => {
-            let key = TagKey::new(tag_key.expose()).context("the key of [subjects] is too short")?;
-            Ok(TagKeys::of_master(key))
-        }
-        SubjectKeys::Monthly(dir) => {
-            let dir = dir.clone();
-            Ok(TagKeys::monthly(move |epoch| {
-                let read = settings::monthly_key(&dir.join(epoch.file_name()));
-                let key = read.unwrap_or_else(|cause| {
-                    tracing::error!("key of subject tags: {cause}");
-                    None
-                });
-                TagKey::new(key?.expose())
-            }))
-        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Values of settings, and secrets.
 
+use sluice_config::settings::SubjectKeys;
+
 use super::{C, S, check};
+use crate::site::Site;
 
 #[test]
 fn values_of_settings_are_checked_at_their_place() {
@@ -74,6 +77,32 @@ fn values_of_settings_are_checked_at_their_place() {
             &["sluice.toml:66:10: \"issuer\": an https URL; example: issuer = \"https://sso.example.gov.cn\""],
         ),
     ]);
+}
+
+#[test]
+fn a_key_service_is_spoken_to_over_tls_with_a_certificate_of_ours() {
+    const MEMBERS: &str = "ca = \"pki/ca.pem\", certificate = \"pki/server/cert.pem\"";
+    let of = |url: &str, key: &str| format!("key_service = {{ url = \"{url}\", {MEMBERS}, key = \"{key}\" }}");
+    let site = Site::of_samples();
+    site.replace(S, "key = \"file:keys/subjects.hex\"", &of("https://keys.example/epochs/", "file:keys/a.pem"));
+    let loaded = site.load().unwrap();
+    let SubjectKeys::Service(service) = &loaded.settings.subjects.keys else { panic!("a key service") };
+    assert_eq!((service.origin.as_str(), service.path.as_str()), ("https://keys.example", "/epochs"));
+    for (given, fault) in [
+        (
+            of("http://keys.example", "file:keys/a.pem"),
+            "sluice.toml:80:23: \"url\": an https address, without query or user: keys do not go in clear; example: url = \"https://keys.privacy.example.gov.cn:8451\"",
+        ),
+        (of("https://keys.example", "env:KEY"), "sluice.toml:80:109: \"key\": a file: file:PATH"),
+        (
+            format!("{}\nkeys_dir = \".\"", of("https://keys.example", "file:keys/a.pem")),
+            "sluice.toml:79:1: \"key\", \"keys_dir\" or \"key_service\": exactly one of them; make one: openssl rand -hex 32",
+        ),
+    ] {
+        let site = Site::of_samples();
+        site.replace(S, "key = \"file:keys/subjects.hex\"", &given);
+        assert_eq!(site.faults(), [fault]);
+    }
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub struct GrantTerms {
     pub clear_level: Level,
     /// Items named to be shown in clear (X01).
     pub clear_fields: ItemSet,
+    /// The law that it rests on.
+    pub legal_basis: Option<String>,
     /// For which purposes.
     pub purposes: Vec<PurposeIx>,
     /// Standing.
@@ -320,6 +322,7 @@ fn compile_grant(parts: &PolicyParts, terms: &GrantTerms, errors: &mut Vec<Polic
         fields: terms.fields,
         clear: by_level.collect::<ItemSet>().union(&terms.clear_fields),
         clear_level: terms.clear_level,
+        legal_basis: terms.legal_basis.clone(),
         purposes,
         state: terms.state,
         valid_from: terms.valid_from,

@@ -186,6 +186,7 @@ fn terms(spec: &GrantSpec) -> GrantTerms {
         fields: spec.fields.iter().copied().collect(),
         clear_level: spec.clear_level,
         clear_fields: spec.clear_fields.iter().copied().collect(),
+        legal_basis: None,
         purposes: spec.purposes.iter().copied().map(PurposeIx).collect(),
         state: spec.state,
         valid_from: day(spec.from),

@@ -106,6 +106,9 @@ pub(crate) fn project(
     let envelope = read_noting(&fetched.pages, &fetched.layout, &wanted, on_record, culprit)?;
     let as_of = envelope.as_of.map(|text| date_of_data(&text)).transpose()?;
     let given_to = page.offset.saturating_add(writer.rows);
+    // Once at the end: an answer can name a hundred thousand people.
+    writer.subjects.sort_unstable();
+    writer.subjects.dedup();
     let has_more = writer.seen > writer.skip.saturating_add(writer.rows);
     Ok(Projected {
         next_offset: (has_more && given_to < page.chain_max).then_some(given_to),
@@ -174,10 +177,7 @@ impl Writer<'_> {
         if !column.is_clear || column.subject.is_some() {
             let Some(text) = cell.as_text() else { return Err(BadAnswer::ItemType) };
             if let Some(kind) = column.subject {
-                let tag = self.tagger.subject(kind, &text);
-                if !self.subjects.contains(&tag) {
-                    self.subjects.push(tag);
-                }
+                self.subjects.push(self.tagger.subject(kind, &text));
             }
             if !column.is_clear {
                 self.masked.clear();

@@ -1,34 +1,16 @@
-//! Records as a gateway writes them, and the CPU time of this process.
+//! Records as a gateway writes them, for examples, tests and measurements.
 
-use std::error::Error;
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
 
 use sluice_ledger::RequestKey;
-use sluice_ledger::record::{Access, Decision, Head, Method, Outcome, SubjectTag, SubjectTags, TagList};
+use sluice_ledger::record::{Access, Decision, Head, Method, Outcome, SubjectTags};
 
-const TAGS: [SubjectTag; 1] = [SubjectTag { id_type: 1, tag: [8; 16] }];
-
-/// A monotonic time.
-#[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
-pub(crate) fn now() -> Instant {
-    Instant::now()
+/// Elements 2–4.
+pub(crate) fn head(key: RequestKey) -> Head {
+    Head { wall_us: 1_700_000_000_000_000, mono_us: 5, key }
 }
 
-/// CPU time of all threads that have run so far, those that ended included.
-pub(crate) fn cpu() -> Result<Duration, Box<dyn Error>> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).ok_or("stat");
-    // USER_HZ is 100 on Linux.
-    Ok(Duration::from_millis((ticks(11)? + ticks(12)?) * 10))
-}
-
-fn head(key: RequestKey) -> Head {
-    Head { wall_us: 1_700_000_000_000_000, mono_us: 5_000_000, key }
-}
-
-/// A permitted query about one person.
+/// A permitted query that names nobody.
 pub(crate) fn access(key: RequestKey) -> Access<'static> {
     Access {
         head: head(key),
@@ -48,7 +30,7 @@ pub(crate) fn access(key: RequestKey) -> Access<'static> {
         resource_id_tag: None,
         level: 3,
         categories: 1,
-        subjects: SubjectTags { key_epoch: 682, total: 1, part: 0, tags: TagList::Given(&TAGS) },
+        subjects: SubjectTags::none(),
         purpose: "social_assistance",
         legal_basis: "",
         matter_tag: Some([9; 16]),

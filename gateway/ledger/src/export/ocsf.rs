@@ -109,7 +109,7 @@ fn access(access: &Access<'_>, unmapped: &mut Map<String, Value>, event: &mut Ma
                 "policy": { "uid": take("grant"), "version": take("policy_revision"), "desc": take("purpose") },
             }],
             "raw_data_hash": access.request_digest.map(|_| json!({
-                "algorithm_id": 3, "algorithm": "SHA-256", "value": take("request_digest"),
+                "algorithm_id": OTHER, "algorithm": "HMAC-SHA-256", "value": take("request_digest"),
             })),
         }),
     );

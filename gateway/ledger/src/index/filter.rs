@@ -36,6 +36,10 @@ pub struct Filter {
     pub code: Option<String>,
     /// Purpose code.
     pub purpose: Option<String>,
+    /// The law that grant or resource rests on.
+    pub legal_basis: Option<String>,
+    /// Keyed digest of the request body.
+    pub request_digest: Option<[u8; 32]>,
     /// Tags of a case number, one per epoch: any of them.
     pub matters: Vec<[u8; 16]>,
     /// Request id.
@@ -59,6 +63,8 @@ pub(super) enum Field {
     RequestId = 9,
     Subject = 10,
     Kind = 11,
+    LegalBasis = 12,
+    RequestDigest = 13,
 }
 
 const SUBJECT_BYTES: usize = 19;
@@ -90,10 +96,14 @@ fn access_terms(access: &Access<'_>, tell: &mut impl FnMut(Field, &[u8])) {
         (Field::Resource, access.resource),
         (Field::Code, access.code),
         (Field::Purpose, access.purpose),
+        (Field::LegalBasis, access.legal_basis),
     ] {
         tell(field, text.as_bytes());
     }
     tell(Field::RequestId, &access.request_id);
+    if let Some(digest) = &access.request_digest {
+        tell(Field::RequestDigest, digest);
+    }
     if let Some(matter) = &access.matter_tag {
         tell(Field::Matter, matter);
     }
@@ -122,6 +132,7 @@ impl Filter {
             (Field::Resource, &self.resource),
             (Field::Code, &self.code),
             (Field::Purpose, &self.purpose),
+            (Field::LegalBasis, &self.legal_basis),
         ];
         let mut groups: Vec<Vec<(Field, Vec<u8>)>> = texts
             .into_iter()
@@ -132,6 +143,9 @@ impl Filter {
         }
         if let Some(id) = self.request_id {
             groups.push(vec![(Field::RequestId, id.to_vec())]);
+        }
+        if let Some(digest) = self.request_digest {
+            groups.push(vec![(Field::RequestDigest, digest.to_vec())]);
         }
         if !self.matters.is_empty() {
             groups.push(self.matters.iter().map(|tag| (Field::Matter, tag.to_vec())).collect());
@@ -166,10 +180,12 @@ impl Filter {
             (&self.resource, access.resource),
             (&self.code, access.code),
             (&self.purpose, access.purpose),
+            (&self.legal_basis, access.legal_basis),
         ];
         texts.iter().all(|(wanted, found)| wanted.as_ref().is_none_or(|wanted| wanted == found))
             && self.decision.is_none_or(|decision| access.decision == decision)
             && self.request_id.is_none_or(|id| access.request_id == id)
+            && self.request_digest.is_none_or(|digest| access.request_digest == Some(digest))
             && (self.matters.is_empty() || access.matter_tag.is_some_and(|tag| self.matters.contains(&tag)))
     }
 

@@ -12,7 +12,7 @@ use crate::record::Record;
 use crate::storage::{Storage, read_small};
 use crate::tiles::write_file;
 
-const MAGIC: [u8; 8] = *b"SLUICEI1";
+const MAGIC: [u8; 8] = *b"SLUICEI2";
 /// Folder of the sidecars.
 pub(crate) const FOLDER: &str = "index";
 /// Bits per term and probes: one of a hundred segments is read for nothing.

@@ -3,7 +3,9 @@
 
 mod manifest;
 mod rotation;
+mod trusted;
 
 pub use manifest::{ListedKey, Manifest};
-pub(crate) use manifest::{check_current, key_of_checkpoint, load};
+pub(crate) use manifest::{check_current, key_of_checkpoint};
 pub use rotation::{KeyError, introduce, revoke, rotate};
+pub(crate) use trusted::{KeysFault, TrustedKeys, own_key};

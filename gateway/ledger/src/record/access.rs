@@ -108,7 +108,7 @@ pub struct Access<'a> {
     pub subjects: SubjectTags<'a>,
     /// Row 15: purpose code.
     pub purpose: &'a str,
-    /// Row 15.
+    /// Row 15: the law that grant or resource rests on.
     pub legal_basis: &'a str,
     /// Row 15: keyed tag of the matter; never the clear one.
     pub matter_tag: Option<[u8; 16]>,
@@ -122,7 +122,8 @@ pub struct Access<'a> {
     pub decision: Decision,
     /// Row 17: stable code of a refusal, such as `grant.expired`; empty for a permit.
     pub code: &'a str,
-    /// Row 18: SHA-256 of the request body.
+    /// Row 18: keyed digest of the request body, where it was read whole; never a plain hash, since a body can be
+    /// little but a guessable identity.
     pub request_digest: Option<[u8; 32]>,
     /// Row 20: items disclosed, one bit each in item order.
     pub disclosed: &'a [u8],

@@ -10,7 +10,7 @@ pub const SUBJECTS_INLINE_MAX: usize = 16;
 pub const SUBJECTS_PER_RECORD_MAX: usize = 4_000;
 
 /// Keyed pseudonym of one identifier of a data subject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubjectTag {
     /// What kind of identifier was tagged (citizen id, phone, account, certificate: the caller's numbers).
     pub id_type: u8,

@@ -92,7 +92,8 @@ fn the_log_key_does_not_replace_the_witnesses() {
     let signers: Vec<WitnessSigner> =
         ["w1.example", "w2.example"].iter().map(|name| WitnessSigner::generate(name).unwrap().0).collect();
     let quorum = |needed| {
-        let witnesses = Some(Quorum { keys: signers.iter().map(|signer| signer.key().clone()).collect(), needed });
+        let witnesses = Quorum::of(signers.iter().map(|signer| signer.key().clone()).collect(), needed);
+        assert!(witnesses.is_some());
         Verification { witnesses, ..Verification::default() }
     };
     let found = |dir: &Path, needed| quorum(needed).run(dir, |_| {}).fault.map(|fault| (fault.kind, fault.index));

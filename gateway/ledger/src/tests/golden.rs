@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use super::support::{access, head};
+use super::support::{access, head, outcome};
 use crate::frame::{self, FrameHeader};
 use crate::hash::{Hash, leaf_hash};
 use crate::note::Signer;
 use crate::record::{
-    Clock, Heartbeat, Notice, NoticeKind, Outcome, Record, Recovery, RejectSummary, SubjectTag, SubjectTags, Subjects,
-    TagList,
+    Clock, Heartbeat, Notice, NoticeKind, Record, Recovery, RejectSummary, SubjectTag, SubjectTags, Subjects, TagList,
 };
 use crate::salt::SaltKey;
 use crate::segment::{self, SegmentHeader};
@@ -49,19 +48,6 @@ fn records() -> Vec<Vec<u8>> {
         trace_id: Some([4; 16]),
         ..access(key(1))
     };
-    let outcome = Outcome {
-        head: head(key(2)),
-        ref_ctr: 1,
-        subjects: SubjectTags::none(),
-        response_digest: None,
-        http_status: 200,
-        response_bytes: 289,
-        duration_us: 1_800,
-        upstream_us: 900,
-        origin_code: "",
-        aborted: false,
-        rows: 1,
-    };
     let notice = |kind| Notice {
         kind,
         head: head(key(5)),
@@ -93,7 +79,7 @@ fn records() -> Vec<Vec<u8>> {
         Record::Heartbeat(Heartbeat { head: head(key(0)), size: 0 }),
         Record::Access(full),
         Record::Access(access(key(3))),
-        Record::Outcome(outcome),
+        Record::Outcome(outcome(key(2), 1)),
         Record::Subjects(Subjects { head: head(key(3)), ref_ctr: 1, subjects: more }),
         Record::RejectSummary(summary),
         Record::Recovery(Recovery { head: head(key(6)), segment: 1, offset: 2, bytes: 3, sha256: [4; 32] }),

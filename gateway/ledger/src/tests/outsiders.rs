@@ -7,7 +7,7 @@ use tlog_tiles::tile::{Tile, TileHashReader, TileReader};
 use tlog_tiles::tlog::{Hash as OracleHash, check_record, prove_record, record_hash};
 
 use super::build::{grow, grow_with};
-use crate::{Proof, ProofError, export_tiles, ocsf_event, read};
+use crate::{Pins, Proof, ProofError, export_tiles, ocsf_event, read};
 
 /// A folder as a client of a static server sees it.
 struct Served(PathBuf);
@@ -96,7 +96,7 @@ fn proof_files_stand_alone_and_changed_ones_prove_nothing() {
     let ledger = read(dir.path()).unwrap();
     let key = ledger.verifier_key().unwrap();
     for index in [0, 1, 255, 256, 511, 600, 700] {
-        let proof = ledger.proof(index, Some(&key)).unwrap();
+        let proof = ledger.proof(index, &Pins { key: Some(key.clone()), ..Pins::default() }).unwrap();
         let leaf = *ledger.leaf(index).unwrap().durable().leaf_hash();
         let read = Proof::parse(&proof.to_text()).unwrap();
         assert_eq!(read, proof);
@@ -107,7 +107,7 @@ fn proof_files_stand_alone_and_changed_ones_prove_nothing() {
         let hashes: Vec<OracleHash> = read.hashes.iter().map(|hash| OracleHash(*hash)).collect();
         check_record(&hashes, theirs.size(), OracleHash(theirs.hash().0), index, OracleHash(leaf)).unwrap();
     }
-    let good = ledger.proof(300, None).unwrap();
+    let good = ledger.proof(300, &Pins::default()).unwrap();
     let text = good.to_text();
     let changes = [
         text.replacen("index 300", "index 301", 1),
@@ -122,7 +122,7 @@ fn proof_files_stand_alone_and_changed_ones_prove_nothing() {
         let refused = Proof::parse(changed).and_then(|proof| proof.verify(&key, None));
         assert!(refused.is_err(), "change {at}");
     }
-    assert!(matches!(ledger.proof(701, None), Err(crate::ReadError::NotCovered(701))));
+    assert!(matches!(ledger.proof(701, &Pins::default()), Err(crate::ReadError::NotCovered(701))));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::path::Path;
 use super::build::{copy, grow};
 use crate::retention::{Order, approve};
 use crate::{
-    Border, FaultKind, Ledger, Proof, RetainError, Signer, Verification, VerifierKey, plan_retention, read, retain,
-    verify,
+    Border, FaultKind, Ledger, Pins, Proof, RetainError, Signer, Verification, VerifierKey, plan_retention, read,
+    retain, verify,
 };
 
 const BASIS: &str = "档案处置决定 2026-7, 三年";
@@ -60,13 +60,13 @@ fn a_pruned_ledger_verifies_serves_and_proves_what_is_gone() {
 
     grow(dir.path(), 300);
     let ledger = read(dir.path()).unwrap();
-    let proof = ledger.proof(77, Some(&key)).unwrap();
+    let proof = ledger.proof(77, &Pins { key: Some(key.clone()), ..Pins::default() }).unwrap();
     assert_eq!(proof.leaf, None);
     let again = Proof::parse(&proof.to_text()).unwrap();
     assert_eq!(again.verify(&key, Some(&early)).unwrap().leaf_hash, early);
     assert!(again.verify(&key, None).is_err() && ledger.leaf(77).is_err());
     let kept = ledger.leaf(order.head.size).unwrap();
-    let proof = ledger.proof(kept.index, None).unwrap();
+    let proof = ledger.proof(kept.index, &Pins::default()).unwrap();
     assert_eq!(proof.verify(&key, None).unwrap().leaf_hash, *kept.durable().leaf_hash());
     assert_eq!(verify(dir.path(), Some(&key), |_| {}).fault, None);
 

@@ -1,14 +1,16 @@
 //! An executor for one worker, and sample records.
 
-use std::net::Ipv4Addr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
-use crate::record::{Access, Decision, Head, Method, SubjectTags};
-use crate::{Drive, Options, RequestKey};
+use crate::{Drive, Options};
+
+#[path = "../../examples/sample/mod.rs"]
+mod sample;
+pub(super) use sample::{access, head, outcome};
 
 struct Unpark(Thread);
 
@@ -40,51 +42,6 @@ pub(super) fn options(dir: &std::path::Path) -> Options {
     options.segment_bytes = 256 * 1024;
     options.checkpoint_every = Duration::from_millis(5);
     options
-}
-
-pub(super) fn head(key: RequestKey) -> Head {
-    Head { wall_us: 1_700_000_000_000_000, mono_us: 5, key }
-}
-
-pub(super) fn access(key: RequestKey) -> Access<'static> {
-    Access {
-        head: head(key),
-        consumer_party: "rs",
-        consumer_system: "rs.main",
-        handler: "H-0007",
-        client_cert_fp: Some([7; 16]),
-        src_ip: Ipv4Addr::LOCALHOST.into(),
-        src_port: 40_000,
-        listener: "data",
-        provider_party: "ga",
-        resource: "101001001/000001",
-        resource_version: "3",
-        operation: "",
-        method: Method::Post,
-        path_template: "/v1/resources/{code}/query",
-        resource_id_tag: None,
-        level: 3,
-        categories: 1,
-        subjects: SubjectTags::none(),
-        purpose: "social_assistance",
-        legal_basis: "",
-        matter_tag: Some([9; 16]),
-        grant: "G-0001",
-        policy_revision: "12",
-        snapshot_revision: "s-77",
-        decision: Decision::Permit,
-        code: "",
-        request_digest: None,
-        disclosed: &[0b1011],
-        masked: &[0b0010],
-        risk_flags: 0,
-        request_id: [1; 16],
-        mode: "query",
-        share_type: "conditional",
-        flags: 0,
-        units: 1,
-        trace_id: None,
-    }
 }
 
 /// A small deterministic generator, so that failures can be repeated by their seed.

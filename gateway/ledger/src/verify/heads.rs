@@ -2,18 +2,15 @@
 //! cosigned, and those that were kept elsewhere.
 
 use super::{Stop, Verification, stop, unreadable};
-use crate::checkpoint::{self, Checkpoint, WITNESSED_FILE};
+use crate::checkpoint::{self, WITNESSED_FILE};
 use crate::hash::Hash;
-use crate::keys::{Manifest, key_of_checkpoint, load};
-use crate::note::{NoteError, VerifierKey};
-use crate::offline::own_key;
+use crate::keys::{KeysFault, TrustedKeys};
+use crate::note::NoteError;
 use crate::report::{FaultKind, Witnessed};
 use crate::storage::Storage;
 use crate::tree::{Frontier, TreeHead};
 use crate::witness::Quorum;
 
-const KEY_FILE: &str = "keys/checkpoint.vkey";
-const MANIFEST_FILE: &str = "keys/manifest.note";
 /// How long records may wait for the witnesses before that is a fault: witnesses that are down for longer are one.
 const UNWITNESSED_S_MAX: u64 = 300;
 
@@ -22,12 +19,6 @@ struct Stated {
     file: String,
     head: TreeHead,
     found: Option<Hash>,
-}
-
-/// Keys that checkpoints may be signed with.
-struct Keys {
-    current: VerifierKey,
-    manifest: Option<Manifest>,
 }
 
 /// See the module.
@@ -47,7 +38,11 @@ impl Heads {
         if !is_needed && given.witnesses.is_none() {
             return Ok(());
         }
-        let keys = Keys::read(given, disk, origin)?;
+        let keys = TrustedKeys::read((given.key.as_ref(), given.root.as_ref()), disk, origin);
+        let keys = keys.map_err(|fault| match fault {
+            KeysFault::Untrusted(file) => stop(FaultKind::Key, None, file, 0),
+            KeysFault::Io(file, error) => unreadable(file)(error),
+        })?;
         if let Some(note) = &note {
             self.own = Some(self.add(checkpoint::FILE, note, &keys, origin)?);
         }
@@ -63,7 +58,7 @@ impl Heads {
         Ok(())
     }
 
-    fn add(&mut self, file: &str, note: &str, keys: &Keys, origin: &str) -> Result<TreeHead, Stop> {
+    fn add(&mut self, file: &str, note: &str, keys: &TrustedKeys, origin: &str) -> Result<TreeHead, Stop> {
         let bad = |kind| stop(kind, None, file, 0);
         let checkpoint = keys.open(note).map_err(|error| match error {
             NoteError::BadSignature | NoteError::Unsigned => bad(FaultKind::CheckpointSignature),
@@ -129,40 +124,12 @@ impl Heads {
     }
 }
 
-impl Keys {
-    fn read(given: &Verification, disk: &dyn Storage, origin: &str) -> Result<Self, Stop> {
-        let bad = |file: &str| stop(FaultKind::Key, None, file, 0);
-        let note = load(disk).map_err(unreadable(MANIFEST_FILE))?;
-        let manifest = match (&given.root, note) {
-            (Some(_), None) => return Err(bad(MANIFEST_FILE)),
-            (Some(root), Some(note)) => Some(Manifest::open(&note, root).map_err(|_| bad(MANIFEST_FILE))?),
-            // A pinned key is the one that must have signed, whatever the folder's list says.
-            (None, Some(note)) if given.key.is_none() => {
-                Some(Manifest::of_text(&note).map_err(|_| bad(MANIFEST_FILE))?)
-            }
-            (None, _) => None,
-        };
-        if manifest.as_ref().is_some_and(|manifest| manifest.origin() != origin) {
-            return Err(bad(MANIFEST_FILE));
-        }
-        let current = match &given.key {
-            Some(key) => key.clone(),
-            None => own_key(disk).map_err(|_| bad(KEY_FILE))?,
-        };
-        Ok(Self { current, manifest })
-    }
-
-    fn open(&self, note: &str) -> Result<Checkpoint, NoteError> {
-        Checkpoint::open(note, key_of_checkpoint(self.manifest.as_ref(), &self.current, note)?)
-    }
-}
-
 /// The newest of these checkpoints that enough witnesses cosigned.
-fn newest_of(quorum: &Quorum, notes: &[Option<String>], keys: &Keys) -> Result<Witnessed, Stop> {
+fn newest_of(quorum: &Quorum, notes: &[Option<String>], keys: &TrustedKeys) -> Result<Witnessed, Stop> {
     let witnessed = |note: &String| {
         let by: Vec<String> = quorum.check(note).ok()?.into_iter().map(str::to_owned).collect();
         let size = keys.open(note).ok()?.head().size;
-        let at_s = quorum.keys.iter().filter_map(|key| key.cosigned_at(note).ok()).min().unwrap_or(0);
+        let at_s = quorum.keys().iter().filter_map(|key| key.cosigned_at(note).ok()).min().unwrap_or(0);
         Some(Witnessed { size, by, at_s })
     };
     let newest = notes.iter().flatten().filter_map(witnessed).max_by_key(|witnessed| witnessed.size);

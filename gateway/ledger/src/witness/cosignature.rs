@@ -30,6 +30,11 @@ impl WitnessKey {
         self.0.name()
     }
 
+    /// The public key alone, whatever its name.
+    pub(super) fn public(&self) -> &[u8; 32] {
+        self.0.public()
+    }
+
     /// The text that `parse` reads.
     pub fn to_text(&self) -> String {
         self.0.to_text()
@@ -51,7 +56,8 @@ impl WitnessKey {
         Ok(self.0.line(signature))
     }
 
-    fn time_of(&self, note: &Note<'_>) -> Result<u64, NoteError> {
+    /// As `cosigned_at`.
+    pub(super) fn time_of(&self, note: &Note<'_>) -> Result<u64, NoteError> {
         let mut latest = None;
         for bytes in note.signatures_of(&self.0) {
             let (time, signature) = bytes.split_first_chunk::<TIME_BYTES>().ok_or(NoteError::BadSignature)?;
@@ -103,28 +109,5 @@ impl WitnessSigner {
 impl From<SecretKey> for WitnessSigner {
     fn from(secret: SecretKey) -> Self {
         Self { key: WitnessKey(secret.public().clone()), secret }
-    }
-}
-
-/// How many of which witnesses make a checkpoint good.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Quorum {
-    /// The witnesses that count.
-    pub keys: Vec<WitnessKey>,
-    /// So many of them must have cosigned.
-    pub needed: usize,
-}
-
-impl Quorum {
-    /// Names of the witnesses whose cosignature of this checkpoint holds, if they are enough. A line in a
-    /// witness's name that does not hold counts as none.
-    ///
-    /// # Errors
-    /// `Unsigned` if they are too few; `Malformed`.
-    pub fn check(&self, note: &str) -> Result<Vec<&str>, NoteError> {
-        let note = Note::parse(note)?;
-        let held = self.keys.iter().filter(|key| key.time_of(&note).is_ok());
-        let names: Vec<&str> = held.map(WitnessKey::name).collect();
-        if names.len() >= self.needed { Ok(names) } else { Err(NoteError::Unsigned) }
     }
 }

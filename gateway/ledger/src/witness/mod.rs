@@ -6,14 +6,18 @@
 //! has seen it. Both sides stand here; sockets do not: the process brings them ([`WitnessLine`]).
 
 mod cosignature;
+mod policy;
 mod question;
+mod quorum;
 mod request;
 mod rounds;
 mod state;
 
-pub use cosignature::{Quorum, WitnessKey, WitnessSigner};
+pub use cosignature::{WitnessKey, WitnessSigner};
+pub use policy::{PolicyError, TrustPolicy};
 pub(crate) use question::{Known, Tree, confront};
 pub use question::{OnUnreachable, WitnessPeer, WitnessPolicy};
+pub use quorum::Quorum;
 pub(crate) use request::parse_size;
 pub use request::{Answer, BODY_BYTES_MAX, LineError, WitnessLine};
 pub(crate) use rounds::{Rounds, attend};

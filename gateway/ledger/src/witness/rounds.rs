@@ -16,7 +16,10 @@ use crate::witness::question::{Known, Told};
 
 /// First pause after a failed attempt; doubled up to the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(500);
-const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Not long: while a quorum is away, gated resources are refused until a later attempt succeeds.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// After so many failures in a row a witness is not counted on. One can be a connection that had just gone.
+const FAILURES_OF_AWAY: u64 = 2;
 
 /// How one witness does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +69,7 @@ struct Standing {
     name: String,
     size: AtomicU64,
     failures: AtomicU64,
+    failures_in_a_row: AtomicU64,
     is_contradicting: AtomicBool,
     trouble: Mutex<Option<String>>,
 }
@@ -90,6 +94,7 @@ impl Rounds {
             name: known.peer.key.name().to_owned(),
             size: AtomicU64::new(known.size),
             failures: AtomicU64::new(0),
+            failures_in_a_row: AtomicU64::new(0),
             is_contradicting: AtomicBool::new(false),
             trouble: Mutex::default(),
         };
@@ -108,6 +113,11 @@ impl Rounds {
     /// Records under the newest checkpoint with a quorum.
     pub(crate) fn size(&self) -> u64 {
         self.size.load(Ordering::Acquire)
+    }
+
+    /// Whether enough witnesses can be counted on: no use in asking for their word otherwise.
+    pub(crate) fn is_quorum_near(&self) -> bool {
+        self.standings.iter().filter(|standing| standing.is_near()).count() >= self.quorum.max(1)
     }
 
     /// Whether somebody waits for more than these records to be witnessed.
@@ -267,11 +277,17 @@ pub(crate) fn attend(shared: &Shared, at: usize, mut known: Known) {
 }
 
 impl Standing {
+    fn is_near(&self) -> bool {
+        let failures = self.failures_in_a_row.load(Ordering::Relaxed);
+        failures < FAILURES_OF_AWAY && !self.is_contradicting.load(Ordering::Relaxed)
+    }
+
     /// Remembers what a witness told, and says aloud what is new of it. Gives the line if it cosigned.
     fn note(&self, told: Told, size: u64) -> Option<String> {
         let (trouble, is_contradicting) = match told {
             Told::Cosigned(line) => {
                 self.is_contradicting.store(false, Ordering::Relaxed);
+                self.failures_in_a_row.store(0, Ordering::Relaxed);
                 if lock(&self.trouble).take().is_some() {
                     tracing::info!(witness = self.name, size, "the witness cosigns again");
                 }
@@ -282,6 +298,7 @@ impl Standing {
             Told::Refused(why) | Told::Silent(why) => (why, false),
         };
         self.failures.fetch_add(1, Ordering::Relaxed);
+        self.failures_in_a_row.fetch_add(1, Ordering::Relaxed);
         self.is_contradicting.store(is_contradicting, Ordering::Relaxed);
         let mut before = lock(&self.trouble);
         if before.as_ref() != Some(&trouble) {

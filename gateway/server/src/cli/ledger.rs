@@ -11,7 +11,7 @@ pub(crate) enum Ledger {
     /// Check every record, hash and signature: exit 0 only if everything holds, else 10–63 by kind of fault
     Verify(LedgerVerify),
     /// Show records, all or those that are looked for
-    Show(LedgerShow),
+    Show(Box<LedgerShow>),
     /// Write a proof of one record that others can check without the ledger (C2SP tlog-proof)
     Prove(LedgerProve),
     /// Check a proof with the log's public key: exit 0 only if it holds
@@ -31,23 +31,33 @@ pub(crate) enum Ledger {
     Keys(LedgerKeys),
 }
 
+/// Who must have signed and cosigned, as got from elsewhere.
 #[derive(Debug, Args)]
-pub(crate) struct LedgerVerify {
-    /// Folder of the ledger
-    #[arg(long, value_name = "LEDGER")]
-    pub(crate) dir: PathBuf,
-    /// Public key that checkpoints must be signed with; without it the ledger's own is used and reported as unpinned
+pub(crate) struct Trusted {
+    /// Public key that the checkpoint must be signed with; without it the ledger's own is used and reported as unpinned
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
     /// Public key of the root that vouches for the ledger's keys, instead of --key
     #[arg(long, value_name = "FILE", conflicts_with = "key")]
     pub(crate) root_key: Option<PathBuf>,
+    /// C2SP tlog-policy: its quorum must have cosigned, and one of its logs must have signed where no key is given
+    #[arg(long, value_name = "FILE", conflicts_with = "witness_key")]
+    pub(crate) policy: Option<PathBuf>,
     /// Public key of a witness, as text or file; checkpoints must be cosigned by a quorum of those given
     #[arg(long, value_name = "VKEY")]
     pub(crate) witness_key: Vec<String>,
     /// So many of the witnesses must have cosigned; all of them without it
     #[arg(long, value_name = "N", requires = "witness_key")]
     pub(crate) quorum: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LedgerVerify {
+    /// Folder of the ledger
+    #[arg(long, value_name = "LEDGER")]
+    pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) trusted: Trusted,
     /// A checkpoint of this log that was kept elsewhere: the ledger must contain it
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Vec<PathBuf>,
@@ -132,6 +142,12 @@ pub(crate) struct Wanted {
     /// Purpose code
     #[arg(long)]
     pub(crate) purpose: Option<String>,
+    /// The law that grant or resource rests on, as records show it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) legal_basis: Option<String>,
+    /// Digest of a request's body, in hexadecimal as `sluice subjects request-digest` prints it
+    #[arg(long, value_name = "HEX")]
+    pub(crate) request_digest: Option<String>,
     /// Tag of a case number, in hexadecimal as records show it
     #[arg(long, value_name = "HEX")]
     pub(crate) matter_tag: Vec<String>,
@@ -151,9 +167,8 @@ pub(crate) struct LedgerProve {
     /// Where to write the proof; standard output without it
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// Public key that the checkpoint must be signed with; without it the ledger's own is used and reported as unpinned
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) trusted: Trusted,
 }
 
 #[derive(Debug, Args)]
@@ -162,8 +177,11 @@ pub(crate) struct LedgerVerifyProof {
     #[arg(value_name = "FILE")]
     pub(crate) proof: PathBuf,
     /// Public key of the log, got from elsewhere
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "policy")]
+    pub(crate) key: Option<PathBuf>,
+    /// C2SP tlog-policy: its quorum must have cosigned, and one of its logs must have signed where no key is given
+    #[arg(long, value_name = "FILE", conflicts_with = "witness_key")]
+    pub(crate) policy: Option<PathBuf>,
     /// Public key of a witness, as text or file; the checkpoint must be cosigned by a quorum of those given
     #[arg(long, value_name = "VKEY")]
     pub(crate) witness_key: Vec<String>,

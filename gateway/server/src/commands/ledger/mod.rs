@@ -15,9 +15,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow, bail};
-use sluice_ledger::{Offline, Progress, Quorum, VerifierKey, WitnessKey};
+use sluice_ledger::{Offline, Pins, Progress, Quorum, TrustPolicy, VerifierKey, WitnessKey};
 
-use crate::cli::Ledger;
+use crate::cli::{Ledger, Trusted};
 use crate::clock;
 use crate::failure::Outcome;
 
@@ -55,6 +55,31 @@ fn verifier_key(file: &Path) -> anyhow::Result<VerifierKey> {
     })
 }
 
+/// What was pinned, for a ledger in a folder.
+fn pins(given: &Trusted, dir: &Path) -> anyhow::Result<Pins> {
+    let policy = given.policy.as_deref().map(policy).transpose()?;
+    let root = given.root_key.as_deref().map(verifier_key).transpose()?;
+    let key = match &given.key {
+        Some(file) => Some(verifier_key(file)?),
+        None if root.is_some() => None,
+        // A policy can list several logs, and several keys of one: a checkpoint that cannot be read is of none.
+        None => policy
+            .as_ref()
+            .and_then(|policy| policy.log_of(&text_of(&dir.join("checkpoint")).unwrap_or_default()))
+            .cloned(),
+    };
+    let witnesses = match policy {
+        Some(policy) => policy.quorum,
+        None => quorum(&given.witness_key, given.quorum)?,
+    };
+    Ok(Pins { key, root, witnesses })
+}
+
+fn policy(file: &Path) -> anyhow::Result<TrustPolicy> {
+    let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    TrustPolicy::parse(&bytes).with_context(|| format!("{} is no tlog-policy", file.display()))
+}
+
 /// The witnesses that count, given as key texts or files, and how many of them.
 fn quorum(keys: &[String], needed: Option<usize>) -> anyhow::Result<Option<Quorum>> {
     if keys.is_empty() {
@@ -66,10 +91,9 @@ fn quorum(keys: &[String], needed: Option<usize>) -> anyhow::Result<Option<Quoru
     };
     let keys = keys.iter().map(key).collect::<anyhow::Result<Vec<_>>>()?;
     let needed = needed.unwrap_or(keys.len());
-    if needed == 0 || needed > keys.len() {
-        bail!("--quorum must be between 1 and the number of witnesses given");
-    }
-    Ok(Some(Quorum { keys, needed }))
+    let quorum = Quorum::of(keys, needed);
+    let why = "--quorum must be between 1 and the number of witnesses given, and each of these another one";
+    Ok(Some(quorum.context(why)?))
 }
 
 /// Writes a file that must not exist yet, readable by its owner only.

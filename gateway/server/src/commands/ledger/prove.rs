@@ -9,9 +9,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 use serde_json::Value;
-use sluice_ledger::{Proof, ReadError, Record};
+use sluice_ledger::{NoteError, Proof, ReadError, Record};
 
-use super::{open, quorum, remark, text_of, verifier_key};
+use super::{open, pins, policy, quorum, remark, text_of, verifier_key};
 use crate::cli::{LedgerProve, LedgerVerifyProof};
 use crate::failure::Outcome;
 use crate::output;
@@ -24,10 +24,10 @@ const NOT_PROVEN: u8 = 10;
 
 /// Writes a proof.
 pub(super) fn run(given: &LedgerProve) -> anyhow::Result<()> {
-    let key = given.key.as_deref().map(verifier_key).transpose()?;
+    let pins = pins(&given.trusted, &given.dir)?;
     let mut looks = 0;
     let proof = loop {
-        match open(&given.dir)?.proof(given.index, key.as_ref()) {
+        match open(&given.dir)?.proof(given.index, &pins) {
             Err(ReadError::NotCovered(_)) if looks < LOOKS => std::thread::park_timeout(LOOK_EVERY),
             proof => break proof?,
         }
@@ -38,7 +38,7 @@ pub(super) fn run(given: &LedgerProve) -> anyhow::Result<()> {
         Some(file) => std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?,
         None => std::io::stdout().lock().write_all(text.as_bytes())?,
     }
-    if key.is_none() {
+    if pins.key.is_none() && pins.root.is_none() {
         remark("unpinned: the checkpoint was checked with the ledger's own key; give --key to prove who signed");
     }
     if proof.leaf.is_none() {
@@ -66,14 +66,23 @@ struct NotProven {
 
 /// Checks a proof.
 pub(super) fn check(given: &LedgerVerifyProof) -> Outcome {
-    let key = verifier_key(&given.key)?;
     let leaf = given.leaf.as_deref().map(|leaf| {
         let hash = BASE64_STANDARD.decode(leaf).ok().and_then(|hash| hash.try_into().ok());
         hash.ok_or_else(|| anyhow!("--leaf is no leaf hash as in Exchange-Receipt"))
     });
     let (leaf, text) = (leaf.transpose()?, text_of(&given.proof)?);
-    let quorum = quorum(&given.witness_key, given.quorum)?;
+    let policy = given.policy.as_deref().map(policy).transpose()?;
+    let pinned = given.key.as_deref().map(verifier_key).transpose()?;
+    let listed = |note: &str| policy.as_ref().and_then(|policy| policy.log_of(note)).cloned();
+    let quorum = match &policy {
+        Some(policy) => policy.quorum.clone(),
+        None => quorum(&given.witness_key, given.quorum)?,
+    };
+    if pinned.is_none() && listed("").is_none() {
+        return Err(anyhow!("the policy lists no log: give --key").into());
+    }
     let checked = Proof::parse(&text).and_then(|proof| {
+        let key = pinned.or_else(|| listed(&proof.checkpoint)).ok_or(NoteError::Unsigned)?;
         let proven = proof.verify(&key, leaf.as_ref())?;
         if let Some(quorum) = &quorum {
             quorum.check(&proof.checkpoint)?;

@@ -11,6 +11,7 @@ use sluice_ledger::{Filter, Leaf, Search, Take};
 use super::search::{print_coverage, related};
 use super::{Watch, open, time_us};
 use crate::cli::{Decided, LedgerShow, Wanted};
+use crate::hex::unhex;
 use crate::{clock, output};
 
 /// Newest records shown without any option.
@@ -98,9 +99,12 @@ fn filter(wanted: &Wanted) -> anyhow::Result<Filter> {
     });
     let request_id = wanted.request_id.as_deref().map(|text| {
         let digits: String = text.chars().filter(|digit| *digit != '-').collect();
-        tag(&digits).ok_or_else(|| anyhow!("{text:?} is no request id"))
+        unhex(&digits).ok_or_else(|| anyhow!("{text:?} is no request id"))
     });
-    let matters = wanted.matter_tag.iter().map(|text| tag(text).ok_or_else(|| anyhow!("{text:?} is no tag")));
+    let matters = wanted.matter_tag.iter().map(|text| unhex(text).ok_or_else(|| anyhow!("{text:?} is no tag")));
+    let digest = wanted.request_digest.as_deref();
+    let digest =
+        digest.map(|text| unhex(text).ok_or_else(|| anyhow!("{text:?} is no digest of 64 hexadecimal digits")));
     let decision = |decided| match decided {
         Decided::Permit => Decision::Permit,
         Decided::Deny => Decision::Deny,
@@ -120,16 +124,12 @@ fn filter(wanted: &Wanted) -> anyhow::Result<Filter> {
         decision: wanted.decision.map(decision),
         code: wanted.code.clone(),
         purpose: wanted.purpose.clone(),
+        legal_basis: wanted.legal_basis.clone(),
+        request_digest: digest.transpose()?,
         matters: matters.collect::<anyhow::Result<_>>()?,
         request_id: request_id.transpose()?,
         subjects: Vec::new(),
     })
-}
-
-/// 16 bytes in hexadecimal.
-fn tag(text: &str) -> Option<[u8; 16]> {
-    let is_hex = text.len() == 32 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
-    u128::from_str_radix(text, 16).ok().filter(|_| is_hex).map(u128::to_be_bytes)
 }
 
 impl Shown {

@@ -2,19 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead as _};
-use std::path::Path;
 
 use anyhow::{anyhow, bail};
 use sluice_domain::subject::SubjectType;
-use sluice_exchange::TagKey;
-use sluice_ledger::record::SubjectTag;
 use sluice_ledger::{Filter, QueryNote, Search, SubjectQuery, Take, record_query};
 
 use super::search::{access_of, print_coverage};
-use super::{Watch, open, remark, show, text_of, time_us};
+use super::{Watch, open, remark, show, time_us};
 use crate::cli::{IdType, LedgerSearchSubject};
-use crate::clock;
 use crate::hex::hex;
+use crate::{clock, tag_keys};
 
 const LIMIT: usize = 100_000;
 /// Longest identity.
@@ -74,16 +71,6 @@ pub(super) fn run(given: &LedgerSearchSubject) -> anyhow::Result<()> {
     print_coverage(given.json, &coverage, accesses.len(), &without)
 }
 
-/// The key in the form that `[subjects] key` has: 64 hexadecimal digits.
-fn tag_key(file: &Path) -> anyhow::Result<TagKey> {
-    let text = text_of(file)?;
-    let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let pairs = text.trim().as_bytes().as_chunks::<2>();
-    let bytes: Option<Vec<u8>> = pairs.0.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
-    let key = bytes.filter(|_| pairs.1.is_empty()).and_then(|bytes| TagKey::new(&bytes));
-    key.ok_or_else(|| anyhow!("{} does not hold a key of 64 hexadecimal digits", file.display()))
-}
-
 /// One line of standard input: an identity has no place in a command line, which others on the machine can read.
 fn identity() -> anyhow::Result<String> {
     if io::IsTerminal::is_terminal(&io::stdin()) {
@@ -120,16 +107,11 @@ fn tags(
     kind: SubjectType,
     identity: &str,
 ) -> anyhow::Result<(Vec<SubjectQuery>, Vec<u16>)> {
-    let master = given.key_file.as_deref().map(tag_key).transpose()?;
+    let keys = tag_keys::Held::of(given.key_file.as_deref(), given.keys_dir.as_deref())?;
     let (mut queries, mut without) = (Vec::new(), Vec::new());
     for epoch in epochs {
-        let file = given.keys_dir.as_ref().map(|dir| dir.join(format!("{}.key", month(*epoch))));
-        let monthly = file.filter(|file| file.exists()).map(|file| tag_key(&file)).transpose()?;
-        match master.as_ref().or(monthly.as_ref()) {
-            Some(key) => {
-                let (id_type, tag) = key.subject_tag(*epoch, kind, identity);
-                queries.push(SubjectQuery { key_epoch: *epoch, tag: SubjectTag { id_type, tag } });
-            }
+        match keys.with(*epoch, |key| key.subject_tag(*epoch, kind, identity))? {
+            Some(tag) => queries.push(SubjectQuery { key_epoch: *epoch, tag }),
             None => without.push(*epoch),
         }
     }
@@ -137,11 +119,6 @@ fn tags(
         bail!("there is no key for any month of this ledger");
     }
     Ok((queries, without))
-}
-
-/// A month as its key file is named.
-fn month(epoch: u16) -> String {
-    format!("{:04}-{:02}", 1970 + epoch / 12, epoch % 12 + 1)
 }
 
 fn fresh_id() -> anyhow::Result<String> {

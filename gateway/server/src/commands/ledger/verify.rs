@@ -4,9 +4,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Serialize;
-use sluice_ledger::{Report, Verification};
+use sluice_ledger::{Pins, Report, Verification};
 
-use super::{Watch, quorum, text_of, verifier_key};
+use super::{Watch, pins, text_of, verifier_key};
 use crate::cli::LedgerVerify;
 use crate::failure::Outcome;
 use crate::hex::hex;
@@ -62,10 +62,11 @@ struct Fault<'a> {
 /// Runs the command.
 pub(super) fn run(given: &LedgerVerify) -> Outcome {
     let kept = given.checkpoint.iter().map(|file| Ok((file.display().to_string(), text_of(file)?)));
+    let Pins { key, root, witnesses } = pins(&given.trusted, &given.dir)?;
     let verification = Verification {
-        key: given.key.as_deref().map(verifier_key).transpose()?,
-        root: given.root_key.as_deref().map(verifier_key).transpose()?,
-        witnesses: quorum(&given.witness_key, given.quorum)?,
+        key,
+        root,
+        witnesses,
         kept: kept.collect::<anyhow::Result<_>>()?,
         approvers: given.approver_key.iter().map(|file| verifier_key(file)).collect::<anyhow::Result<_>>()?,
         threads: given.threads.map_or(0, usize::from),
@@ -126,7 +127,7 @@ impl<'a> Verdict<'a> {
         };
         let live = if self.live { ", being written now" } else { "" };
         let witnessed = self.witnessed.as_ref().map_or_else(
-            || "not checked: give --witness-key to prove that no history was rewritten".to_owned(),
+            || "not checked: give --witness-key or --policy to prove that no history was rewritten".to_owned(),
             |Witnessed { records, by, at }| format!("over {records} records, by {} at {at}", by.join(", ")),
         );
         let pruned = self.pruned.as_ref().map_or_else(String::new, Pruned::text);
