@@ -96,7 +96,7 @@ fn answers(port: u16, path: &str) -> bool {
 }
 
 /// The folder of the installed servers; whoever asks first installs them.
-fn installed() -> &'static Path {
+pub(crate) fn installed() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let done = run(&mut Command::new(workspace().join("tests/docking/install")));

@@ -9,6 +9,7 @@
 )]
 
 pub mod asking;
+pub mod authority;
 pub mod binary;
 pub mod churn;
 pub mod city;
@@ -23,6 +24,7 @@ pub mod http2;
 pub mod identifiers;
 pub mod ledger;
 pub mod load;
+pub mod outsiders;
 pub mod passing;
 pub mod process;
 pub mod provider;
@@ -30,5 +32,6 @@ pub mod rights;
 pub mod rights_table;
 pub mod seed;
 pub mod site;
+pub mod tampering;
 pub mod transparency;
 pub mod witness;

@@ -1,12 +1,13 @@
 //! A departmental system under the test's control: it answers what a script says, badly if need be,
 //! and remembers everything that it was asked.
 
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 
 use crate::city::{City, written_record};
@@ -71,7 +72,20 @@ impl Provider {
         Self::listen(script, None)
     }
 
+    /// One that is spoken to over TLS.
+    pub fn secured(tls: Arc<ServerConfig>, script: impl Fn(&Question) -> Reply + Send + Sync + 'static) -> Self {
+        Self::listen_over(Some(tls), script, Some(Mutex::default()))
+    }
+
     fn listen(
+        script: impl Fn(&Question) -> Reply + Send + Sync + 'static,
+        questions: Option<Mutex<Vec<Question>>>,
+    ) -> Self {
+        Self::listen_over(None, script, questions)
+    }
+
+    fn listen_over(
+        tls: Option<Arc<ServerConfig>>,
         script: impl Fn(&Question) -> Reply + Send + Sync + 'static,
         questions: Option<Mutex<Vec<Question>>>,
     ) -> Self {
@@ -90,8 +104,12 @@ impl Provider {
                 if accepting.is_stopped() {
                     return;
                 }
-                let serving = accepting.clone();
-                std::thread::spawn(move || serving.converse(stream));
+                let _ = stream.set_nodelay(true);
+                let (serving, tls) = (accepting.clone(), tls.clone());
+                std::thread::spawn(move || match tls.map(ServerConnection::new) {
+                    None => serving.converse(stream),
+                    Some(session) => serving.converse(StreamOwned::new(session.expect("a session"), stream)),
+                });
             }
         });
         Self { port, shared }
@@ -134,8 +152,7 @@ impl Shared {
         *self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn converse(&self, mut stream: TcpStream) {
-        let _ = stream.set_nodelay(true);
+    fn converse(&self, mut stream: impl io::Read + io::Write) {
         let mut unread = Vec::new();
         while let Ok(question) = read_question(&mut stream, &mut unread) {
             let reply = (self.script)(&question);
@@ -149,7 +166,7 @@ impl Shared {
     }
 
     /// Whether the connection stays open.
-    fn write(&self, stream: &mut TcpStream, reply: Reply) -> bool {
+    fn write(&self, stream: &mut impl io::Write, reply: Reply) -> bool {
         match reply {
             Reply::Json(body) => self
                 .write(stream, Reply::Http(200, vec![("Content-Type", "application/json".into())], body.into_bytes())),
@@ -180,7 +197,7 @@ impl Shared {
     }
 }
 
-fn read_question(stream: &mut TcpStream, unread: &mut Vec<u8>) -> io::Result<Question> {
+fn read_question(stream: &mut impl io::Read, unread: &mut Vec<u8>) -> io::Result<Question> {
     let mut fill = |unread: &mut Vec<u8>| {
         let mut buffer = [0; 16 * 1024];
         match stream.read(&mut buffer)? {

@@ -14,6 +14,11 @@ fn sha256(parts: &[&[u8]]) -> Hash {
     digest(&SHA256, &parts.concat()).as_ref().try_into().expect("32 bytes")
 }
 
+/// SHA-256 in hexadecimal digits.
+pub fn sha256_hex(data: &[u8]) -> String {
+    sha256(&[data]).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
 /// Hash of a leaf.
 pub fn leaf_hash(data: &[u8]) -> Hash {
     sha256(&[&[0], data])

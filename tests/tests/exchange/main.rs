@@ -35,6 +35,8 @@ mod framing;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod interoperability;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod masking;
@@ -64,6 +66,10 @@ mod rights;
 mod sending;
 #[cfg(test)]
 mod streams;
+#[cfg(test)]
+mod subject_keys;
+#[cfg(test)]
+mod tampering;
 #[cfg(test)]
 mod turns;
 #[cfg(test)]

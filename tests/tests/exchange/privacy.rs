@@ -1,16 +1,21 @@
 //! An identity, wherever it enters, is nowhere in what the exchange writes.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use base64::Engine as _;
 use serde_json::{Value, json};
+use sluice_tests::binary::sluice;
 use sluice_tests::city::City;
 use sluice_tests::city::small::{RESOURCE, person};
 use sluice_tests::client::{Call, Identity};
 use sluice_tests::clock;
 use sluice_tests::exchange::Exchange;
 use sluice_tests::identifiers;
+use sluice_tests::process::run;
 use sluice_tests::provider::{Provider, Reply, standard};
 use sluice_tests::seed::Seed;
 use sluice_tests::site::{Changes, Site};
@@ -128,6 +133,7 @@ fn an_identity_that_enters_anywhere_is_written_nowhere() {
     // The last outcome records follow the answers.
     clock::pass(Duration::from_millis(300));
     let mut written = Exchange::files_below(&site.ledger());
+    written.extend(exports(&site));
     written.push(("stdout and stderr".into(), site.process.printed().into_bytes()));
     written.push(("/metrics".into(), site.ops("/metrics").1.into_bytes()));
     written.push(("/readyz".into(), site.ops("/readyz?verbose").1.into_bytes()));
@@ -143,6 +149,27 @@ fn an_identity_that_enters_anywhere_is_written_nowhere() {
     assert!(subjects >= 104, "subjects are recorded under their pseudonyms: {subjects}");
 }
 
+/// What is given to outsiders and auditors, as files.
+fn exports(site: &Site) -> Vec<(PathBuf, Vec<u8>)> {
+    let (tiles, events) = (site.file("exported-tiles"), site.file("exported-events"));
+    let ledger = |arguments: &[&str], out: &Path| {
+        let done = run(Command::new(sluice()).arg("ledger").args(arguments).arg(out).arg("--dir").arg(site.ledger()));
+        assert_eq!(done.code, 0, "{}", done.stderr);
+        done.stdout
+    };
+    ledger(&["export", "--format", "tlog-tiles", "--out"], &tiles);
+    ledger(&["export", "--format", "ocsf", "--out"], &events);
+    ledger(&["prove", "--index", "1", "--out"], &site.file("exported-proof"));
+    let mut files = Exchange::files_below(&tiles);
+    for file in [events, site.file("exported-proof")] {
+        files.push((file.clone(), fs::read(file).unwrap()));
+    }
+    let shown = run(Command::new(sluice()).args(["ledger", "show", "--last", "100000", "--dir"]).arg(site.ledger()));
+    assert!(files.len() > 4 && shown.code == 0, "{files:?}{}", shown.stderr);
+    files.push(("ledger show".into(), shown.stdout.into_bytes()));
+    files
+}
+
 fn send(site: &Site, identity: &Identity, what: &'static str, call: &Call, refusals: &mut BTreeMap<String, Vec<u8>>) {
     let answer = site.send(identity, call);
     if answer.status != 200 {
@@ -150,6 +177,44 @@ fn send(site: &Site, identity: &Identity, what: &'static str, call: &Call, refus
             format!("{what}: answer {}", answer.status),
             format!("{:?}{}", answer.headers, answer.text()).into_bytes(),
         );
+    }
+}
+
+#[test]
+fn the_ten_thousandth_person_of_an_answer_is_found_by_a_search_and_stands_nowhere_in_clear() {
+    const PEOPLE: usize = 10_000;
+    let mut seed = Seed::fresh("ten thousand");
+    let mut city = City::small();
+    let people: Vec<String> = (0..PEOPLE).map(|_| identifiers::citizen(&mut seed)).collect();
+    // One number, of all of them.
+    let records = people.iter().map(|id| person(id, 77)).collect();
+    city.records.insert(RESOURCE.to_owned(), records);
+    city.grants[0].rows = Some(10_000);
+    let provider = Provider::of(&city);
+    let settings = vec![("limits.rows_max", 10_000.into()), ("limits.rows_per_call", 10_000.into())];
+    let site = Site::serve(&city, &provider.url(), &Changes { settings, ..Changes::default() });
+    let ask = json!({"filter": {"NO": "N-77"}, "fields": ["ID"], "limit": PEOPLE});
+    let answer = site.send(&site.identity("ask"), &Call::service(RESOURCE, "query", &ask).by("P1", "h-1", "C-1"));
+    assert_eq!(answer.json()["records"].as_array().map(Vec::len), Some(PEOPLE), "{}", answer.code());
+    let index = answer.receipt().unwrap().index;
+
+    let input = site.file("identity");
+    fs::write(&input, &people[9_999]).unwrap();
+    let mut search = Command::new(sluice());
+    search.args(["ledger", "search-subject", "--json", "--searcher", "w", "--reason", "r", "--case", "c", "--dir"]);
+    search.arg(site.ledger()).arg("--key-file").arg(site.file("keys/subjects.key"));
+    let output = search.stdin(Stdio::from(fs::File::open(&input).unwrap())).output().unwrap();
+    fs::remove_file(input).unwrap();
+    let found = String::from_utf8(output.stdout).unwrap();
+    let found: Vec<Value> = found.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((found.len(), &found[0]["index"]), (2, &json!(index)), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let mut written = Exchange::files_below(&site.ledger());
+    written.extend(exports(&site));
+    written.push(("stdout and stderr".into(), site.process.printed().into_bytes()));
+    for needle in needles(&[people[0].clone(), people[4_095].clone(), people[9_999].clone()]) {
+        let hit = written.iter().find(|(_, bytes)| contains(bytes, &needle));
+        assert!(hit.is_none(), "{} holds {:?}", hit.unwrap().0.display(), String::from_utf8_lossy(&needle));
     }
 }
 

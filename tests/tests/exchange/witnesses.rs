@@ -1,10 +1,11 @@
 //! The gateway and its witnesses, each a process of its own with nothing in common but public keys.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use sluice_tests::authority::{Authority, Issued};
 use sluice_tests::city::City;
 use sluice_tests::city::small::RESOURCE;
 use sluice_tests::city::{Grant, Resource};
@@ -18,8 +19,8 @@ use sluice_tests::transparency;
 use sluice_tests::witness::Witness;
 use toml::{Table, Value};
 
-const ORIGIN: &str = "demo.sluice.example/access";
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const ORIGIN: &str = "demo.sluice.example/access";
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A site that stopped after its first start, so that its ledger has a key, and witnesses of that ledger.
 fn witnessed(city: &City, provider: &Provider, names: &[&str], quorum: i64) -> (Site, Vec<Witness>) {
@@ -43,7 +44,7 @@ fn metric(site: &Site, name: &str) -> Option<u64> {
 }
 
 /// Makes a call and waits until its record is witnessed; gives its index.
-fn call_until_witnessed(site: &Site, call: &Call) -> u64 {
+pub(super) fn call_until_witnessed(site: &Site, call: &Call) -> u64 {
     let answer = site.send(&site.identity("ask"), call);
     assert_eq!(answer.code(), "ok", "{}", answer.text());
     let index = answer.receipt().expect("a receipt").index;
@@ -52,7 +53,7 @@ fn call_until_witnessed(site: &Site, call: &Call) -> u64 {
     index
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     let copied = run(Command::new("cp").arg("-a").arg(from).arg(to));
     assert_eq!(copied.code, 0, "{}", copied.stderr);
 }
@@ -140,6 +141,37 @@ fn receipts_carry_cosignatures_that_an_outsider_can_check() {
 }
 
 #[test]
+fn in_production_a_witness_may_be_on_this_machine_and_must_show_a_certificate_of_its_authority() {
+    // No provider may: none is on this machine.
+    let mut site = Site::serve(&City::small(), "http://10.20.0.11:9001", &Changes::default());
+    site.stop();
+    let key = site.ledger().join("keys/checkpoint.vkey");
+    let witness = Witness::start_secured("w.secured", ORIGIN, &key);
+    let other = Witness::start_secured("w.other", ORIGIN, &key);
+    let authority = Authority::new("production");
+    let Issued { certificate, key } = authority.server();
+    let text = |path: PathBuf| path.display().to_string();
+    let settings = [
+        ("node.environment", "production".into()),
+        ("data.certificate", text(certificate).into()),
+        ("data.key", format!("file:{}", text(key)).into()),
+        ("data.client_ca", text(authority.ca()).into()),
+        ("data.crl", Value::Array(vec![text(authority.crl()).into()])),
+        ("ledger.witness.start_wait_s", 1.into()),
+    ];
+    site.change(&settings);
+    let mut listed = witness.listed();
+    listed.as_table_mut().unwrap().insert("ca".into(), other.listed()["ca"].clone());
+    site.change(&[("ledger.witnesses", Value::Array(vec![listed]))]);
+    let printed = site.try_start_again().expect_err("a certificate of another authority");
+    assert!(printed.contains("UNWITNESSED") && printed.contains("w.secured"), "{printed}");
+    site.change(&[("ledger.witnesses", Value::Array(vec![witness.listed()]))]);
+    site.start_again();
+    let cosigned = || metric(&site, "sluice_ledger_witnessed_size").filter(|size| *size > 1);
+    clock::within(PATIENCE, "its start is witnessed", cosigned).unwrap();
+}
+
+#[test]
 fn a_gated_resource_answers_only_what_is_witnessed_and_others_do_not_wait() {
     const OTHER: &str = "430689001/000002";
     let mut city = City::small();
@@ -169,9 +201,15 @@ fn a_gated_resource_answers_only_what_is_witnessed_and_others_do_not_wait() {
         assert!(metric(&site, "sluice_ledger_witnessed_size") > Some(index), "answered before it was witnessed");
     }
     witnesses[0].process.kill();
-    let answer = site.send(&ask, &gated);
-    assert_eq!((answer.status, answer.code().as_str()), (503, "ledger.unavailable"));
-    assert!(answer.receipt().is_none());
+    let refused = || {
+        let asked = provider.questions().len();
+        let answer = site.send(&ask, &gated);
+        assert_eq!((answer.status, answer.code().as_str()), (503, "ledger.unavailable"));
+        assert!(answer.receipt().is_none());
+        (provider.questions().len() == asked).then_some(())
+    };
+    clock::within(PATIENCE, "the provider is not asked once the witness is known to be away", refused).unwrap();
+    assert_eq!(refused(), Some(()));
     assert_eq!(site.send(&ask, &free).code(), "ok", "a resource with the usual gate");
     assert_eq!(site.send(&ask, &gated.clone().header("Exchange-Purpose", "NONE")).code(), "purpose.unknown");
     witnesses[0].start_again();
