@@ -38,7 +38,7 @@ impl ShareType {
 }
 
 /// How a department uses a resource (D20).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// 验证服务: compare, never reveal.
@@ -241,23 +241,29 @@ impl ProvisionMode {
 }
 
 /// A data item (信息项).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Item {
     /// Code, unique in the resource.
     pub code: ItemCode,
     /// Name.
     pub name: String,
     /// Data type.
+    #[serde(rename = "type")]
     pub kind: ItemType,
     /// Longest value in characters; 0 where the catalogue gives none.
+    #[serde(default)]
     pub length: u32,
     /// Sensitivity.
     pub level: Level,
     /// Meaning of the value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub semantic: Option<Semantic>,
     /// Whether it can stand in a key set.
+    #[serde(default)]
     pub key: bool,
     /// An answer code that the provider makes (匹配度代码): never claimed.
+    #[serde(default)]
     pub out: bool,
 }
 

@@ -55,7 +55,24 @@ impl Day {
         self.0
     }
 
-    fn date(self) -> Option<Date> {
+    /// The day before this one; `None` where the calendar ends (year −9999).
+    pub fn before(self) -> Option<Self> {
+        self.plus(-1)
+    }
+
+    /// The day after this one; `None` where the calendar ends (year 9999).
+    pub fn after(self) -> Option<Self> {
+        self.plus(1)
+    }
+
+    /// This many days later, or earlier where negative; `None` beyond the calendar's years −9999 to 9999.
+    pub fn plus(self, days: i32) -> Option<Self> {
+        let day = Self(self.0.checked_add(days)?);
+        day.date().map(|_| day)
+    }
+
+    /// The civil date; `None` beyond the calendar's years −9999 to 9999.
+    pub(crate) fn date(self) -> Option<Date> {
         Date::constant(1970, 1, 1).checked_add(jiff::Span::new().try_days(self.0).ok()?).ok()
     }
 }

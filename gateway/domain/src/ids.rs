@@ -148,6 +148,15 @@ id!(
     OperationId, "operation id", is_plain_64, "1–64 characters of [A-Za-z0-9._-]"
 );
 
+id!(
+    /// An account of the control plane: one person, never shared (D33-3).
+    UserId, "user name", is_system_id, "1–64 characters of [A-Za-z0-9._-], the first a letter or digit"
+);
+id!(
+    /// A record of a workflow, such as `A-2026-000017`.
+    RecordId, "record id", is_plain_64, "1–64 characters of [A-Za-z0-9._-]"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

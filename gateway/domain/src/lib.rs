@@ -7,6 +7,7 @@
 pub mod catalogue;
 pub mod compare;
 pub mod day;
+pub mod deadline;
 mod decimal;
 pub mod decision;
 pub mod egress;
@@ -23,6 +24,8 @@ pub mod policy;
 pub mod refusal;
 pub mod subject;
 pub mod texts;
+pub mod workflow;
+pub mod working_days;
 
 pub use catalogue::{
     Gate, Item, ItemType, Level, Mode, Modes, ProvisionMode, Resource, Semantic, ShareCondition, ShareType,
@@ -31,7 +34,9 @@ pub use day::Day;
 pub use decision::{Admission, Asked, Caller, Permit, Question};
 pub use egress::{Egress, Network, NetworkError};
 pub use grant::{Grant, GrantState, Limits};
-pub use ids::{GrantId, HandlerId, ItemCode, OperationId, PartyKey, PurposeCode, ResourceCode, SystemId};
+pub use ids::{
+    GrantId, HandlerId, ItemCode, OperationId, PartyKey, PurposeCode, RecordId, ResourceCode, SystemId, UserId,
+};
 pub use items::ItemSet;
 pub use operation::{Operation, OperationIx, OperationSet};
 pub use party::{Handler, HandlerState, Party, PartyState, System};
