@@ -175,6 +175,15 @@ fn transport(page: &mut Page, workers: &[Transport]) {
     }
     page.line(name, &[("code", "bare_400")], sum(|worker| worker.bare_malformed));
     page.line(name, &[("code", "bare_431")], sum(|worker| worker.bare_too_large));
+    let name = "sluice_connections_ended_total";
+    page.head(name, "counter", "Connections and HTTP/2 streams that the data listener ended, by reason.");
+    let mut ended: BTreeMap<&str, u64> = BTreeMap::new();
+    for (reason, count) in workers.iter().flat_map(Transport::ended) {
+        *ended.entry(reason).or_default() += count;
+    }
+    for (reason, count) in ended {
+        page.line(name, &[("reason", reason)], count);
+    }
     let histogram = |of: fn(&Transport) -> &sluice_transport::HistogramSnapshot| {
         workers.iter().map(of).fold((vec![0; LATENCY_BOUNDS_US.len() + 1], 0), |(mut counts, sum), one| {
             counts.iter_mut().zip(&one.counts).for_each(|(all, one)| *all += one);

@@ -13,7 +13,7 @@ use tokio::time::Sleep;
 
 use crate::clock;
 use crate::framing::HeadWatch;
-use crate::limits::Timeouts;
+use crate::limits::{READS_PER_TURN, Timeouts};
 use crate::peer::{Peer, Protocol};
 use crate::share::Share;
 use crate::streams::Turn;
@@ -43,6 +43,8 @@ pub(crate) struct Conn {
     requests: Cell<usize>,
     last_active: Cell<Instant>,
     bytes_heard: Cell<usize>,
+    /// Reads left of the current turn.
+    reads_left: Cell<u32>,
     watch: RefCell<HeadWatch>,
     /// How the answer whose stream is being polled was left.
     pub(crate) turn: Cell<Turn>,
@@ -63,6 +65,7 @@ impl Conn {
             requests: Cell::new(0),
             last_active: Cell::new(clock::now()),
             bytes_heard: Cell::new(0),
+            reads_left: Cell::new(READS_PER_TURN),
             watch: RefCell::new(watch),
             turn: Cell::default(),
         }
@@ -87,6 +90,13 @@ impl Conn {
 
     pub(crate) fn why_cut(&self) -> Option<Cut> {
         self.cut.get()
+    }
+
+    /// One more read of this turn; `false` if the others of the worker are to go on first.
+    pub(crate) fn may_read(&self) -> bool {
+        let left = self.reads_left.get();
+        self.reads_left.set(left.saturating_sub(1));
+        left > 0
     }
 
     pub(crate) fn heard(&self, bytes: &[u8]) {
@@ -146,6 +156,7 @@ where
     let mut timer: Pin<&mut Sleep> = pin!(tokio::time::sleep_until(clock::timer_at(plan.next)));
     poll_fn(|cx| {
         conn.keep_waker(cx);
+        conn.reads_left.set(READS_PER_TURN);
         loop {
             let planned = plan.next;
             match plan.step(conn, timeouts) {

@@ -26,6 +26,9 @@ pub(crate) const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);
 pub(crate) const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a stalled reader must take within [`Timeouts::write`] not to be cut off.
 pub(crate) const WRITE_BYTES_MIN: usize = 64 * 1024;
+/// Reads, of some kilobytes each, after which a connection that always has more lets the others of its
+/// worker go on: whoever floods waits for the flood, nobody else.
+pub(crate) const READS_PER_TURN: u32 = 16;
 /// How long and how much is read and thrown away after our last byte, so that the answer is not
 /// lost to a TCP reset.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);

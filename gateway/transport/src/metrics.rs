@@ -109,6 +109,7 @@ pub struct WorkerMetrics {
     pub(crate) cut_slow_head: Number,
     pub(crate) cut_slow_reader: Number,
     pub(crate) cut_slow_stream: Number,
+    pub(crate) cut_http2: Number,
     pub(crate) cut_forced: Number,
     pub(crate) closed_idle: Number,
     pub(crate) closed_age: Number,
@@ -151,6 +152,7 @@ impl WorkerMetrics {
             cut_slow_head: self.cut_slow_head.get(),
             cut_slow_reader: self.cut_slow_reader.get(),
             cut_slow_stream: self.cut_slow_stream.get(),
+            cut_http2: self.cut_http2.get(),
             cut_forced: self.cut_forced.get(),
             closed_idle: self.closed_idle.get(),
             closed_age: self.closed_age.get(),
@@ -214,6 +216,8 @@ pub struct Snapshot {
     pub cut_slow_reader: u64,
     /// HTTP/2 streams cut because their peer took too little.
     pub cut_slow_stream: u64,
+    /// Connections cut because the peer broke the rules of HTTP/2, floods included.
+    pub cut_http2: u64,
     /// Connections cut by force at the end of a drain or after their age.
     pub cut_forced: u64,
     /// Connections closed because no request came.
@@ -222,4 +226,21 @@ pub struct Snapshot {
     pub closed_age: u64,
     /// Tasks that panicked.
     pub task_panics: u64,
+}
+
+impl Snapshot {
+    /// Connections and streams that we ended, by a word for the reason.
+    pub fn ended(&self) -> [(&'static str, u64); 9] {
+        [
+            ("full", self.connections_refused),
+            ("silent", self.cut_silent),
+            ("slow_head", self.cut_slow_head),
+            ("slow_reader", self.cut_slow_reader),
+            ("slow_stream", self.cut_slow_stream),
+            ("http2_fault", self.cut_http2),
+            ("idle", self.closed_idle),
+            ("age", self.closed_age),
+            ("forced", self.cut_forced),
+        ]
+    }
 }

@@ -5,6 +5,7 @@
 //! connections with the same clock as slow heads. Here a timer exists only while a head is
 //! incomplete.
 
+use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -85,12 +86,23 @@ impl<I> Wire<I> {
     }
 }
 
+/// Pending until the worker has looked at its other sockets.
+fn poll_yield<T>(cx: &mut Context<'_>) -> Poll<T> {
+    let mut turn = std::pin::pin!(tokio::task::yield_now());
+    // The first poll asks to be woken; nothing is lost with the future.
+    turn.as_mut().poll(cx).is_pending();
+    Poll::Pending
+}
+
 fn timer(after: Duration) -> Pin<Box<Sleep>> {
     Box::pin(tokio::time::sleep(after))
 }
 
 impl<I: AsyncRead + Unpin> AsyncRead for Wire<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.conn.may_read() {
+            return poll_yield(cx);
+        }
         let before = buf.filled().len();
         match Pin::new(&mut self.io).poll_read(cx, buf) {
             Poll::Ready(Ok(())) => {
