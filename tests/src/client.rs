@@ -71,12 +71,22 @@ impl Identity {
 
     /// From a chain and its key.
     pub fn of(name: String, ca: &Path, own: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>) -> Self {
+        Self::of_versions(name, ca, own, rustls::ALL_VERSIONS)
+    }
+
+    /// The same, with these versions of TLS only.
+    pub fn of_versions(
+        name: String,
+        ca: &Path,
+        own: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> Self {
         let mut roots = RootCertStore::empty();
         for root in CertificateDer::pem_file_iter(ca).expect("the demo's CA") {
             roots.add(root.expect("a CA certificate")).expect("a CA certificate");
         }
         let config = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .expect("TLS")
             .with_root_certificates(roots);
         let config = match own {
@@ -301,6 +311,11 @@ impl Connection {
         Ok(Self { stream, host, token: identity.token.clone(), unread: Vec::new() })
     }
 
+    /// The socket alone, which stays open.
+    pub fn into_socket(self) -> TcpStream {
+        self.stream.sock
+    }
+
     /// Whether the handshake resumed an earlier session.
     pub fn is_resumed(&self) -> bool {
         self.stream.conn.handshake_kind() == Some(rustls::HandshakeKind::Resumed)
@@ -332,6 +347,25 @@ impl Connection {
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)?;
         self.stream.flush()
+    }
+
+    /// Throws away what has come so far, without waiting for more.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub fn discard(&mut self) -> io::Result<()> {
+        self.stream.sock.set_nonblocking(true)?;
+        let mut buffer = [0; 16 * 1024];
+        let ended = loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => break Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        self.stream.sock.set_nonblocking(false)?;
+        ended
     }
 
     fn fill(&mut self) -> io::Result<()> {

@@ -39,6 +39,8 @@ pub enum Reply {
     Http(u16, Vec<(&'static str, String)>, Vec<u8>),
     /// These bytes, then the connection is closed.
     Bytes(Vec<u8>),
+    /// These bytes, and the connection stays open.
+    Raw(Vec<u8>),
     /// The same, but later.
     Later(Duration, Box<Reply>),
     /// The connection is closed without an answer.
@@ -184,6 +186,7 @@ impl Shared {
                 let _ = stream.write_all(&bytes);
                 false
             }
+            Reply::Raw(bytes) => stream.write_all(&bytes).is_ok(),
             Reply::Later(time, reply) => {
                 self.waiting.fetch_add(1, Ordering::AcqRel);
                 let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,15 +1,17 @@
-//! The corpus of hostile and careless requests, each sent to a running gateway over mutual TLS: one
-//! answer or none, and the provider sees what was permitted and nothing else.
+//! The corpus of hostile and careless peers, against a running gateway: here callers of HTTP/1.1 over mutual TLS, each
+//! with one answer or none, while the provider sees what was permitted and nothing else.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+mod certificates;
+mod heads;
+mod providers;
+mod tokens;
+
 use std::time::Duration;
 
-use sluice_tests::binary::workspace;
 use sluice_tests::city::City;
 use sluice_tests::client::{Answer, Identity};
 use sluice_tests::clock;
-use sluice_tests::corpus::{self, Case, Wanted};
+use sluice_tests::corpus::{self, Entry, Expected, Names, Wanted};
 use sluice_tests::provider::{Provider, Question};
 use sluice_tests::site::{Changes, Site};
 
@@ -26,9 +28,6 @@ const OURS: &[&str] = &[
     "x-exchange-resource",
     "x-request-id",
 ];
-
-/// Fewer would mean that files were lost.
-const CASES_MIN: usize = 350;
 
 struct Run {
     city: City,
@@ -52,7 +51,7 @@ impl Run {
     }
 
     /// What the files may name.
-    fn names(&self) -> BTreeMap<&'static str, String> {
+    fn names(&self) -> Names {
         let call = self.city.good_call();
         let body = String::from_utf8(call.body.clone()).unwrap();
         let host = format!("127.0.0.1:{}", self.site.base);
@@ -65,7 +64,7 @@ impl Run {
         );
         let chunk = |piece: &[u8]| format!("{:x}\r\n{}\r\n", piece.len(), String::from_utf8_lossy(piece));
         let end = "0\r\n\r\n";
-        BTreeMap::from([
+        let names = [
             ("port", self.site.base.to_string()),
             ("length", body.len().to_string()),
             ("length-hex", format!("{:x}", body.len())),
@@ -76,22 +75,28 @@ impl Run {
             ("host", host),
             ("token", token),
             ("body", body),
-        ])
+        ];
+        names.map(|(name, value)| (name.to_owned(), value)).into()
     }
 
-    fn check(&self, case: &Case, good: &str) -> Result<(), String> {
+    fn check(&self, case: &Entry, names: &Names) -> Result<(), String> {
+        let expected = Expected::of(case);
         let before = self.provider.questions().len();
         let mut connection = self.site.connect(&self.ask);
         // A gateway that has refused may close before it has taken everything.
-        let _ = connection.write(&[&case.bytes, good.as_bytes()].concat());
-        let answers = if case.expected.closes {
+        let _ = connection.write(&[&case.message(names), names["good"].as_bytes()].concat());
+        let answers = if expected.closes {
             connection.read_to_close()
         } else {
             [connection.read(), connection.read()].into_iter().flatten().collect()
         };
-        judge(case, &answers)?;
+        judge(&case.name, &expected, &answers)?;
+        self.asked(before, expected.asked + usize::from(!expected.closes))
+    }
+
+    /// Whether the provider was asked what was authorised, so many times since it had been asked `before` times.
+    fn asked(&self, before: usize, wanted: usize) -> Result<(), String> {
         let questions = self.provider.questions().split_off(before);
-        let wanted = case.expected.asked + usize::from(!case.expected.closes);
         if questions.len() != wanted {
             return Err(format!("the provider was asked {} times, not {wanted}: {questions:?}", questions.len()));
         }
@@ -99,30 +104,31 @@ impl Run {
     }
 }
 
-fn judge(case: &Case, answers: &[Answer]) -> Result<(), String> {
+fn judge(name: &str, expected: &Expected, answers: &[Answer]) -> Result<(), String> {
     let shown = || answers.iter().map(|answer| format!("{} {}", answer.status, answer.code())).collect::<Vec<_>>();
-    let of_case = usize::from(case.expected.answer != Wanted::Nothing);
-    let wanted = of_case + usize::from(!case.expected.closes);
+    let of_case = usize::from(expected.answer != Wanted::Nothing);
+    let wanted = of_case + usize::from(!expected.closes);
     if answers.len() != wanted {
         return Err(format!("{wanted} answers are due, not {:?}", shown()));
     }
-    if let (false, Some(last)) = (case.expected.closes, answers.last())
+    if let (false, Some(last)) = (expected.closes, answers.last())
         && last.status != 200
     {
         return Err(format!("the good request behind it: {:?}", shown()));
     }
     let Some(answer) = answers.first() else { return Ok(()) };
-    let is_right = match &case.expected.answer {
+    let is_right = match &expected.answer {
         Wanted::Refused(code) => answer.code() == *code,
         Wanted::Status(200) => answer.status == 200,
         Wanted::Status(status) => answer.status == *status && answer.body.is_empty(),
         Wanted::Nothing => true,
+        Wanted::Reset => false,
     };
     if !is_right {
         return Err(format!("{:?} instead: {}", shown(), answer.text().chars().take(200).collect::<String>()));
     }
-    if let Wanted::Refused(code) = &case.expected.answer {
-        problem::check(&case.name, answer, code);
+    if let Wanted::Refused(code) = &expected.answer {
+        problem::check(name, answer, code);
     }
     Ok(())
 }
@@ -151,26 +157,16 @@ fn well_framed(question: &Question, city: &City) -> Result<(), String> {
 #[test]
 fn every_request_of_the_corpus_gets_what_it_deserves_and_nothing_more() {
     let run = Run::start();
-    let names = run.names();
-    let mut files: Vec<PathBuf> = std::fs::read_dir(workspace().join("tests/corpus/callers"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    files.sort();
-    let cases: Vec<Case> = files.iter().flat_map(|file| corpus::read(file, &names)).collect();
-    assert!(cases.len() >= CASES_MIN, "{} cases", cases.len());
-    let faults: Vec<String> = cases
-        .iter()
-        .filter_map(|case| Some(format!("{}: {}", case.name, run.check(case, &names["good"]).err()?)))
-        .collect();
-    assert!(faults.is_empty(), "{} of {} cases:\n{}", faults.len(), cases.len(), faults.join("\n"));
+    let (cases, names) = (corpus::folder("callers"), run.names());
+    let faults = cases.iter().filter_map(|case| Some(format!("{}: {}", case.name, run.check(case, &names).err()?)));
+    corpus::report(cases.len(), 350, &faults.collect::<Vec<_>>());
     bare_answers_are_counted(&run, &cases);
     assert_eq!(run.site.ops("/livez").0, 200);
 }
 
 /// What the HTTP library answers or ends without us is seen in the metrics, one by one.
-fn bare_answers_are_counted(run: &Run, cases: &[Case]) {
-    let bare = |wanted: &[Wanted]| cases.iter().filter(|case| wanted.contains(&case.expected.answer)).count();
+fn bare_answers_are_counted(run: &Run, cases: &[Entry]) {
+    let bare = |wanted: &[Wanted]| cases.iter().filter(|case| wanted.contains(&Expected::of(case).answer)).count();
     let malformed = bare(&[Wanted::Status(400), Wanted::Nothing]);
     let too_large = bare(&[Wanted::Status(414), Wanted::Status(431)]);
     for (label, wanted) in [("bare_400", malformed), ("bare_431", too_large)] {

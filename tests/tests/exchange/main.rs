@@ -31,6 +31,8 @@ mod draining;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod floods;
+#[cfg(test)]
 mod framing;
 #[cfg(test)]
 mod identity;
@@ -65,11 +67,15 @@ mod rights;
 #[cfg(test)]
 mod sending;
 #[cfg(test)]
+mod slowness;
+#[cfg(test)]
 mod streams;
 #[cfg(test)]
 mod subject_keys;
 #[cfg(test)]
 mod tampering;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod turns;
 #[cfg(test)]

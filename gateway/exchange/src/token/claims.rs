@@ -1,6 +1,9 @@
 //! The claims of a token, in both directions.
 
-use serde::de::{self, SeqAccess, Visitor};
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// What the exchange puts into its own tokens.
@@ -46,7 +49,26 @@ pub(crate) struct Presented {
     pub(crate) nbf: Option<u64>,
     #[serde(default)]
     pub(crate) iat: Option<u64>,
-    pub(crate) cnf: Confirmation,
+    pub(crate) cnf: Object<Confirmation>,
+}
+
+/// An object, and nothing that could pass for one: the derived reader takes a list for a struct, by position.
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Object<T>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Members(PhantomData))
+    }
 }
 
 /// `aud`: one text or a list of texts (RFC 7519 §4.1.3).

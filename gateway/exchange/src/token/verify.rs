@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use quick_cache::unsync::Cache;
 use sluice_domain::{Code, Fault, Refusal};
 
-use super::claims::{Header, Presented};
+use super::claims::{Header, Object, Presented};
 use super::keys::TokenRules;
 
 /// Longest token that is looked at, in bytes.
@@ -103,7 +103,7 @@ fn check(rules: &TokenRules, token: &[u8]) -> Result<Verified, Fault> {
     }
     let seconds = |time: u64| i64::try_from(time).map_err(|_| Fault::TokenClaims);
     let fingerprint: [u8; 32] = URL_SAFE_NO_PAD
-        .decode(&claims.cnf.x5t_s256)
+        .decode(&claims.cnf.0.x5t_s256)
         .ok()
         .and_then(|bytes| bytes.try_into().ok())
         .ok_or(Fault::TokenClaims)?;
@@ -118,7 +118,7 @@ fn check(rules: &TokenRules, token: &[u8]) -> Result<Verified, Fault> {
 
 fn decode<T: serde::de::DeserializeOwned>(part: &str) -> Result<T, Fault> {
     let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| Fault::TokenForm)?;
-    serde_json::from_slice(&bytes).map_err(|_| Fault::TokenForm)
+    serde_json::from_slice(&bytes).map(|Object(part)| part).map_err(|_| Fault::TokenForm)
 }
 
 #[cfg(test)]
@@ -270,5 +270,27 @@ mod tests {
         let new = TokenRules::new(signing, URL, Vec::new(), TokenTimes { lifetime_s: 3600, leeway_s: 5 }, 2).unwrap();
         assert!(verifier.verify(&new, token.as_bytes()).is_err());
         assert_eq!(verifier.figures(), (0, 2, 1));
+    }
+
+    mod fuzz {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        thread_local! {
+            static SIGNED: (TokenRules, String) = {
+                let rules = rules();
+                let token = rules.signing.sign(&claims()).unwrap();
+                (rules, token)
+            };
+        }
+
+        proptest! {
+            #[test]
+            fn no_other_token_is_made_of_a_good_one(changed in SIGNED.with(|(_, token)| sluice_fuzz::mutated(vec![token.clone().into_bytes()]))) {
+                let judged = SIGNED.with(|(rules, token)| (check(rules, &changed).is_ok(), changed == token.as_bytes()));
+                prop_assert_eq!(judged.0, judged.1);
+            }
+        }
     }
 }
