@@ -4,6 +4,7 @@ mod attackers;
 mod build;
 mod crash;
 mod durability;
+mod fuzz;
 mod golden;
 mod keys;
 mod oracle;

@@ -7,6 +7,7 @@ mod cost;
 mod drain;
 mod edge;
 mod framing;
+mod fuzz;
 mod limits;
 mod problem;
 mod provider;
