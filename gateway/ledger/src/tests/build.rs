@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use super::roomless::open;
 use super::support::{access, options, run};
+use crate::RequestKey;
 use crate::record::Access;
-use crate::{Ledger, RequestKey};
 
 /// Appends so many accesses to the ledger in a folder and stops it.
 pub(super) fn grow(dir: &Path, records: usize) {
@@ -13,7 +14,7 @@ pub(super) fn grow(dir: &Path, records: usize) {
 
 /// The same with records of one's own: `change` gets the number of each.
 pub(super) fn grow_with(dir: &Path, records: usize, change: impl Fn(usize, &Access<'static>) -> Access<'static>) {
-    let (ledger, _) = Ledger::open(&options(dir)).unwrap();
+    let (ledger, _) = open(&options(dir)).unwrap();
     let appender = ledger.appender(0).unwrap();
     for burst in (0..records).collect::<Vec<_>>().chunks(100) {
         let append = |at: &usize| {

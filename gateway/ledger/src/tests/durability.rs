@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::roomless::open;
 use super::support::{access, options, run};
 use crate::record::{Head, Heartbeat, Record};
 use crate::{Closed, Ledger, OpenError, Options, RequestKey, State, read, verify, verify_receipt};
@@ -19,7 +20,7 @@ fn wait_covered(ledger: &Ledger, index: u64) {
 #[test]
 fn records_of_many_workers_get_distinct_indices_and_survive_a_restart() {
     let dir = tempfile::tempdir().unwrap();
-    let (ledger, opening) = Ledger::open(&options(dir.path())).unwrap();
+    let (ledger, opening) = open(&options(dir.path())).unwrap();
     assert_eq!((opening.head.size, opening.boot_epoch), (0, 1));
     let workers: Vec<_> = (0..4)
         .map(|worker| {
@@ -44,7 +45,7 @@ fn records_of_many_workers_get_distinct_indices_and_survive_a_restart() {
     assert_eq!(checkpoint.head().size, 401, "the start's HEARTBEAT and every record, awaited or not");
     drop(ledger);
 
-    let (ledger, opening) = Ledger::open(&options(dir.path())).unwrap();
+    let (ledger, opening) = open(&options(dir.path())).unwrap();
     assert_eq!((opening.head, opening.boot_epoch), (*checkpoint.head(), 2));
     assert!(opening.quarantined.is_empty());
     for record in &all {
@@ -59,7 +60,7 @@ fn records_of_many_workers_get_distinct_indices_and_survive_a_restart() {
 #[test]
 fn receipts_prove_every_record_over_many_segments_restarts_and_lost_tiles() {
     let dir = tempfile::tempdir().unwrap();
-    let (ledger, _) = Ledger::open(&options(dir.path())).unwrap();
+    let (ledger, _) = open(&options(dir.path())).unwrap();
     for _ in 0..30 {
         let appender = ledger.appender(0).unwrap();
         let pending: Vec<_> = (0..100).map(|_| appender.append(write).unwrap()).collect();
@@ -74,7 +75,7 @@ fn receipts_prove_every_record_over_many_segments_restarts_and_lost_tiles() {
     damaged[40] ^= 1;
     std::fs::write(dir.path().join("tile/0/003"), damaged).unwrap();
 
-    let (ledger, _) = Ledger::open(&options(dir.path())).unwrap();
+    let (ledger, _) = open(&options(dir.path())).unwrap();
     let key = ledger.verifier_key().clone();
     wait_covered(&ledger, 3_001);
     for index in (0..3_002).step_by(97).chain([0, 255, 256, 512, 1023, 3_001]) {
@@ -95,7 +96,7 @@ fn receipts_prove_every_record_over_many_segments_restarts_and_lost_tiles() {
 #[test]
 fn receipts_that_were_changed_prove_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let (ledger, _) = Ledger::open(&options(dir.path())).unwrap();
+    let (ledger, _) = open(&options(dir.path())).unwrap();
     let record = ledger.append_blocking(write).unwrap();
     wait_covered(&ledger, record.index());
     let (good, key) = (ledger.receipt(record.index()).unwrap(), ledger.verifier_key().clone());
@@ -122,7 +123,7 @@ fn backlog_is_refused_when_full_and_bad_records_always() {
     let mut options = options(dir.path());
     options.backlog_records = 3;
     options.commit_window = Duration::from_mins(10);
-    let (ledger, _) = Ledger::open(&options).unwrap();
+    let (ledger, _) = open(&options).unwrap();
     let appender = ledger.appender(1).unwrap();
     assert_eq!(appender.append(|_, _| {}).err(), Some(Closed::BadRecord));
     assert_eq!(appender.append(|_, out| out.clear()).err(), Some(Closed::BadRecord));
@@ -138,7 +139,7 @@ fn backlog_is_refused_when_full_and_bad_records_always() {
 #[test]
 fn worker_numbers_are_exclusive_and_free_again_after_drop() {
     let dir = tempfile::tempdir().unwrap();
-    let (ledger, _) = Ledger::open(&options(dir.path())).unwrap();
+    let (ledger, _) = open(&options(dir.path())).unwrap();
     let first = ledger.appender(1).unwrap();
     assert!(ledger.appender(1).is_none());
     assert!(ledger.appender(u16::MAX).is_none(), "the control lane's");
@@ -155,7 +156,7 @@ fn silence_is_filled_with_heartbeats() {
     let dir = tempfile::tempdir().unwrap();
     let mut options = options(dir.path());
     options.heartbeat_every = Duration::from_millis(1);
-    let (ledger, _) = Ledger::open(&options).unwrap();
+    let (ledger, _) = open(&options).unwrap();
     wait_covered(&ledger, 3);
     for leaf in ledger.scan(0).unwrap() {
         assert!(matches!(leaf.unwrap().record(), Ok(Record::Heartbeat(Heartbeat { head: Head { .. }, .. }))));
@@ -168,7 +169,7 @@ fn wrong_options_and_foreign_directories_are_refused() {
     let with = |change: fn(&mut Options)| {
         let mut options = options(dir.path());
         change(&mut options);
-        Ledger::open(&options).err().map(|error| matches!(error, OpenError::Options(_)))
+        open(&options).err().map(|error| matches!(error, OpenError::Options(_)))
     };
     assert_eq!(with(|options| options.origin = "white space".to_owned()), Some(true));
     assert_eq!(with(|options| options.segment_bytes = 4_096), Some(true));
@@ -181,7 +182,7 @@ fn wrong_options_and_foreign_directories_are_refused() {
 #[test]
 fn consistency_is_proven_between_checkpoints() {
     let dir = tempfile::tempdir().unwrap();
-    let (ledger, _) = Ledger::open(&options(dir.path())).unwrap();
+    let (ledger, _) = open(&options(dir.path())).unwrap();
     wait_covered(&ledger, 0);
     let old = *ledger.checkpoint().unwrap().head();
     for _ in 0..20 {
@@ -195,8 +196,8 @@ fn consistency_is_proven_between_checkpoints() {
 #[test]
 fn verification_beside_a_living_gateway_finds_no_fault() {
     let dir = tempfile::tempdir().unwrap();
-    let (ledger, _) = Ledger::open(&options(dir.path())).unwrap();
-    assert!(matches!(Ledger::open(&options(dir.path())), Err(OpenError::Locked)));
+    let (ledger, _) = open(&options(dir.path())).unwrap();
+    assert!(matches!(open(&options(dir.path())), Err(OpenError::Locked)));
     let is_done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {

@@ -16,7 +16,7 @@ fn options(dir: &Path, root: Option<&Signer>) -> Options {
 
 /// Starts, writes some records, stops; gives the key in use and the size.
 fn serve(dir: &Path, root: Option<&Signer>, records: usize) -> (VerifierKey, u64) {
-    let (ledger, _) = Ledger::open(&options(dir, root)).unwrap();
+    let (ledger, _) = super::roomless::open(&options(dir, root)).unwrap();
     for _ in 0..records {
         ledger.append_blocking(|key, out| access(key).encode_into(out)).unwrap();
     }

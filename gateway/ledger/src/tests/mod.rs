@@ -11,6 +11,7 @@ mod oracle;
 mod outsiders;
 mod record;
 mod retention;
+mod roomless;
 mod search;
 mod sim_disk;
 mod support;

@@ -3,7 +3,7 @@
 use super::build::{grow, grow_with};
 use super::support::{access, head};
 use crate::record::{Access, Decision, Kind, SubjectTag, SubjectTags, Subjects, TagList};
-use crate::{Coverage, Filter, Leaf, Ledger, Search, SubjectQuery, Take, read};
+use crate::{Coverage, Filter, Leaf, Search, SubjectQuery, Take, read};
 
 const PARTIES: [&str; 4] = ["rs", "mz", "ga", "zr"];
 
@@ -119,7 +119,7 @@ fn the_last_of_ten_thousand_people_is_found() {
         SubjectTag { id_type: 1, tag }
     };
     let people: Vec<SubjectTag> = (0..10_000).map(tag).collect();
-    let (ledger, _) = Ledger::open(&super::support::options(dir.path())).unwrap();
+    let (ledger, _) = super::roomless::open(&super::support::options(dir.path())).unwrap();
     let subjects = |part, tags| SubjectTags { key_epoch: 682, total: 10_000, part, tags: TagList::Given(tags) };
     let opened = ledger.append_blocking(|key, out| {
         Access { subjects: subjects(0, &people[..16]), ..access(key) }.encode_into(out);

@@ -12,7 +12,7 @@ use crate::{FaultKind, Ledger, OpenError, verify};
 
 /// HEARTBEAT, then frames of one record, then one frame of several; stopped cleanly.
 fn sample(dir: &Path, records: usize) {
-    let (ledger, _) = Ledger::open(&options(dir)).unwrap();
+    let (ledger, _) = super::roomless::open(&options(dir)).unwrap();
     for _ in 0..4 {
         ledger.append_blocking(|key, out| access(key).encode_into(out)).unwrap();
     }
