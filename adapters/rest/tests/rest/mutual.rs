@@ -15,6 +15,7 @@ use sluice_contract::ProviderFault;
 use sluice_domain::Mode;
 use tempfile::TempDir;
 
+use crate::provider::{Provider, json};
 use crate::world::{bind_at, fetch};
 
 /// A CA, the provider's certificate, ours, and one of another CA.
@@ -38,8 +39,8 @@ fn pki() -> TempDir {
     folder
 }
 
-/// Serves callers with a certificate of the CA.
-fn provider(pki: &Path) -> SocketAddr {
+/// Serves callers with a certificate of the CA, with this body.
+fn provider(pki: &Path, body: &str) -> SocketAddr {
     let certificates = |name: &str| -> Vec<CertificateDer<'static>> {
         CertificateDer::pem_file_iter(pki.join(name)).unwrap().map(Result::unwrap).collect()
     };
@@ -55,13 +56,14 @@ fn provider(pki: &Path) -> SocketAddr {
         .unwrap();
     let (config, listener) = (Arc::new(config), TcpListener::bind("127.0.0.1:0").unwrap());
     let address = listener.local_addr().unwrap();
+    let answer =
+        format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let mut stream = StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), stream);
             let mut piece = [0; 4096];
             if stream.read(&mut piece).is_ok_and(|count| count > 0) {
-                let answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n[]";
-                let _ = stream.write_all(answer).and_then(|()| stream.flush());
+                let _ = stream.write_all(answer.as_bytes()).and_then(|()| stream.flush());
             }
         }
     });
@@ -71,7 +73,7 @@ fn provider(pki: &Path) -> SocketAddr {
 #[tokio::test]
 async fn both_sides_show_a_certificate_of_the_agreed_authority() {
     let pki = pki();
-    let address = provider(pki.path());
+    let address = provider(pki.path(), "[]");
     let path = |name: &str| pki.path().join(name).display().to_string();
     let own = format!("certificate = '{}', key = '{}'", path("exchange.crt"), path("exchange.key"));
     let foreign = format!("certificate = '{}', key = '{}'", path("foreign.crt"), path("foreign.key"));
@@ -89,4 +91,35 @@ async fn both_sides_show_a_certificate_of_the_agreed_authority() {
         let got = fetch(&*bind_at(&text).attach(), Mode::Query, "43", &[0]).await;
         assert_eq!(got, if is_served { Ok(Some(vec![])) } else { Err(ProviderFault::Unreachable) }, "{what}");
     }
+}
+
+#[tokio::test]
+async fn provider_and_token_endpoint_need_not_both_be_reached_by_tls() {
+    let pki = pki();
+    let path = |name: &str| pki.path().join(name).display().to_string();
+    let token = r#"{"access_token":"t-1","token_type":"Bearer"}"#;
+    let tls = format!(
+        "tls = {{ ca = '{}', certificate = '{}', key = '{}', server_name = 'provider.example' }}",
+        path("ca.pem"),
+        path("exchange.crt"),
+        path("exchange.key")
+    );
+    let plain = |body: &'static str| Provider::start(move |_, _| json(body));
+    let (plain_provider, plain_tokens) = (plain("[]"), plain(token));
+    let (tls_provider, tls_tokens) = (provider(pki.path(), "[]"), provider(pki.path(), token));
+    for (base, tokens) in [
+        (format!("http://{}", plain_provider.address), format!("https://{tls_tokens}")),
+        (format!("https://{tls_provider}"), format!("http://{}", plain_tokens.address)),
+    ] {
+        let auth = format!(
+            "auth = {{ kind = 'oauth2', token_url = '{tokens}/token', client_id = 'sluice', client_secret = 's' }}"
+        );
+        let text = format!("base_url = '{base}'\n{tls}\n{auth}\n[query]\nmethod = 'GET'\npath = '/p/{{ID}}'");
+        assert_eq!(
+            fetch(&*bind_at(&text).attach(), Mode::Query, "43", &[0]).await,
+            Ok(Some(vec![])),
+            "{base} {tokens}"
+        );
+    }
+    assert!(plain_provider.seen()[0].to_ascii_lowercase().contains("authorization: bearer t-1"));
 }
