@@ -12,7 +12,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::fault::{Fault, meant, nearest};
-use crate::shape;
+use crate::{json, shape};
 
 /// Longest configuration or catalogue file: far above a city's whole catalogue, far below memory.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -26,6 +26,8 @@ pub(crate) struct Source {
     name: String,
     folder: PathBuf,
     text: String,
+    /// What stands in the file, where the text was made of it.
+    original: Option<String>,
 }
 
 impl Source {
@@ -37,7 +39,19 @@ impl Source {
         let text =
             text.map_err(|cause| Fault { file: name.clone(), line: 1, column: 1, message: cause, hint: None })?;
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-        Ok(Self { path: path.to_path_buf(), name, folder, text })
+        Ok(Self { path: path.to_path_buf(), name, folder, text, original: None })
+    }
+
+    /// Reads a file that may be in JSON as well.
+    pub(crate) fn read_either(path: &Path) -> Result<Self, Fault> {
+        let source = Self::read(path)?;
+        if !json::is_json(&source.text) {
+            return Ok(source);
+        }
+        match json::as_toml(&source.text) {
+            Ok(text) => Ok(Self { original: Some(source.text), text, ..source }),
+            Err((line, column, message)) => Err(Fault { file: source.name, line, column, message, hint: None }),
+        }
     }
 
     /// Where the file is, as it was named.
@@ -47,7 +61,7 @@ impl Source {
 
     /// Its bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
-        self.text.as_bytes()
+        self.original.as_ref().unwrap_or(&self.text).as_bytes()
     }
 
     fn fault(&self, offset: usize, message: String, hint: Option<String>) -> Fault {

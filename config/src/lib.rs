@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod demo;
 mod document;
 mod fault;
+mod json;
 mod material;
 pub mod openapi;
 mod secret;

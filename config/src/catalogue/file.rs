@@ -45,6 +45,14 @@ impl CatalogueFile {
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string(self)
     }
+
+    /// The same in JSON.
+    ///
+    /// # Errors
+    /// When a value has no form in JSON, which the types of this crate rule out.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
 }
 
 /// A party with its handlers (D02-1, X03).

@@ -86,7 +86,7 @@ impl Catalogue {
     pub(crate) fn read(files: &[PathBuf], rules: Rules<'_>, faults: &mut Vec<Fault>) -> Option<Self> {
         let before = faults.len();
         let sources: Vec<Option<Source>> =
-            files.iter().map(|path| Source::read(path).map_err(|fault| faults.push(fault)).ok()).collect();
+            files.iter().map(|path| Source::read_either(path).map_err(|fault| faults.push(fault)).ok()).collect();
         let documents: Vec<Option<Document<'_>>> =
             sources.iter().flatten().map(|source| Document::parse(source, faults)).collect();
         // A file that cannot be read would make every reference to its content look wrong.

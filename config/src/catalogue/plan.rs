@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, ser::Error as _};
 use serde_json::Value;
 use sluice_domain::{Day, Grant, GrantState};
 
@@ -74,9 +74,10 @@ impl Catalogue {
     /// kind. One file that is replaced by one file takes its text as it is, if that means the same there.
     ///
     /// # Errors
-    /// A content that TOML cannot hold.
+    /// A content that TOML or JSON cannot hold.
     pub fn rewrites(&self, wanted: &Self) -> Result<Vec<Rewrite>, toml::ser::Error> {
         if let ([standing], [source]) = (self.files.as_slice(), wanted.files.as_slice())
+            && source.path.extension() == standing.path.extension()
             && means_the_same_in(source, &standing.path)
         {
             let text = Text::Of(source.path.clone());
@@ -97,7 +98,11 @@ impl Catalogue {
         let rewrite = |(mut content, standing): (CatalogueFile, &Written)| {
             content.sort();
             let folder = standing.path.parent().unwrap_or(Path::new("/"));
-            let text = Text::Canonical(content.relative_to(folder).to_toml()?);
+            let content = content.relative_to(folder);
+            let is_json = standing.path.extension().is_some_and(|extension| extension == "json");
+            let text =
+                if is_json { content.to_json().map_err(toml::ser::Error::custom)? } else { content.to_toml()? };
+            let text = Text::Canonical(text);
             Ok(Rewrite { path: standing.path.clone(), standing: standing.digest, text })
         };
         changed.map(rewrite).collect()

@@ -61,8 +61,30 @@ fn exported_catalogue_is_checked_and_nothing_differs() {
     assert_eq!(again.code, 1, "an export overwrites nothing: {}", again.stdout);
     let json =
         run(Command::new(sluice()).args(["catalog", "export", "--format", "json", "--config"]).arg(site.config()));
-    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    let exported = json.stdout;
+    let json: Value = serde_json::from_str(&exported).unwrap();
     assert_eq!(json["grants"][0]["id"], "G-1000");
+    let in_json = site.file("wanted.json");
+    fs::write(&in_json, &exported).unwrap();
+    assert_eq!(catalog(&site, "diff", &in_json, &[]).code, 0, "what is exported in JSON reads back");
+    let suspended = exported.replacen(
+        "\"state\": \"active\",\n      \"valid_from\"",
+        "\"state\": \"suspended\",\n      \"valid_from\"",
+        1,
+    );
+    assert_ne!(suspended, exported);
+    fs::write(&in_json, &suspended).unwrap();
+    let applied = catalog(&site, "apply", &in_json, &["--yes"]);
+    assert_eq!(applied.code, 0, "{}{}", applied.stdout, applied.stderr);
+    assert_eq!(catalog(&site, "diff", &in_json, &[]).code, 0);
+    let written = fs::read_to_string(site.file("catalogue.toml")).unwrap();
+    assert!(written.contains("state = \"suspended\""), "the node's file stays in TOML");
+    fs::write(&in_json, exported.replacen("\"share_type\"", "\"share_tpye\"", 1)).unwrap();
+    let checked = run(Command::new(sluice()).args(["catalog", "check", "--json"]).arg(&in_json));
+    let report: Value = serde_json::from_str(&checked.stdout).unwrap();
+    let line = exported.lines().position(|line| line.contains("\"share_type\"")).unwrap() + 1;
+    assert_eq!((checked.code, &report["faults"][0]["line"]), (78, &line.into()), "{report}");
+    assert_eq!(catalog(&site, "apply", &file, &["--yes"]).code, 0, "and back");
     fs::write(&file, fs::read_to_string(&file).unwrap().replacen("share_type", "share_tpye", 1)).unwrap();
     let checked = run(Command::new(sluice()).args(["catalog", "check", "--json"]).arg(&file));
     let report: Value = serde_json::from_str(&checked.stdout).unwrap();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-const FILE_HELP: &str = "A catalogue file, or a folder whose *.toml files are merged";
+const FILE_HELP: &str = "A catalogue file in TOML or JSON, or a folder whose *.toml files are merged";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Catalog {
@@ -80,7 +80,7 @@ pub(crate) struct CatalogExport {
     /// The node's configuration, sluice.toml
     #[arg(long, short, value_name = "FILE")]
     pub(crate) config: PathBuf,
-    /// toml reads back with the other commands; json is for scripts
+    /// How it is written; both read back with the other commands
     #[arg(long, value_enum, default_value_t = Format::Toml)]
     pub(crate) format: Format,
 }

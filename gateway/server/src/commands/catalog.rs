@@ -48,9 +48,6 @@ fn import_openapi(given: &CatalogImportOpenapi) -> Outcome {
 /// The catalogue files that a path names: itself, or the `*.toml` of a folder in the order of their names.
 fn files_of(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if !path.is_dir() {
-        if path.extension().is_some_and(|extension| extension == "json") {
-            bail!("{}: an export in JSON is for scripts; one in TOML reads back", path.display());
-        }
         return Ok(vec![path.to_path_buf()]);
     }
     let listed = fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
@@ -145,7 +142,7 @@ fn export(given: &CatalogExport) -> Outcome {
     let content = catalogue.export(folder.parent().unwrap_or(Path::new("/")));
     let text = match given.format {
         Format::Toml => content.to_toml().context("the catalogue has no form in TOML")?,
-        Format::Json => serde_json::to_string_pretty(&content).context("the catalogue has no form in JSON")? + "\n",
+        Format::Json => content.to_json().context("the catalogue has no form in JSON")?,
     };
     match &given.file {
         None => output::line(text.trim_end())?,
