@@ -5,8 +5,8 @@ use std::path::Path;
 use super::build::{copy, grow};
 use crate::retention::{Order, approve};
 use crate::{
-    Border, FaultKind, Ledger, Pins, Proof, RetainError, Signer, Verification, VerifierKey, plan_retention, read,
-    retain, verify,
+    Border, FaultKind, Pins, Proof, RetainError, Signer, Verification, VerifierKey, plan_retention, read, retain,
+    verify,
 };
 
 const BASIS: &str = "档案处置决定 2026-7, 三年";
@@ -74,7 +74,7 @@ fn a_pruned_ledger_verifies_serves_and_proves_what_is_gone() {
     retain(dir.path(), &signed(&later, &[&signers[1], &signers[2]]), &keys).unwrap();
     let report = audit(dir.path(), &keys);
     assert_eq!((report.fault, report.pruned.unwrap().records), (None, later.head.size));
-    let (ledger, _) = Ledger::open(&super::support::options(dir.path())).unwrap();
+    let (ledger, _) = super::roomless::open(&super::support::options(dir.path())).unwrap();
     assert!(ledger.receipt(order.head.size).is_err() && ledger.receipt(later.head.size).is_ok());
 }
 
