@@ -33,7 +33,8 @@ fn a_call_passes_what_is_listed_and_nothing_else_in_either_direction() {
         ];
         conversation.answer(200, &answered, br#"{"id":"x"}"#)
     });
-    let site = serve(&city, &provider, &[]);
+    // One worker, so that both connections share what it keeps open.
+    let site = serve(&city, &provider, &[("data.workers", 1.into())]);
     let identity = site.identity("ask");
     let (mut first, mut second) = (site.connect(&identity), Http2::open(&identity, site.base));
     let target = format!("call/people/{}?year=2026&part=%E4%B8%80", city.id(0));
