@@ -1,6 +1,7 @@
 //! What the ledger costs on this machine, as one table: requests of two records each are appended by one worker, many
 //! at once, and then verified. Beside it what the disk gives.
-//! `cargo run --profile bench -p sluice-ledger --example append_cost -- DIR [REQUESTS]`; DIR must not hold a ledger.
+//! `cargo run --profile bench -p sluice-ledger --example append_cost -- DIR [REQUESTS [CALLERS]]`; DIR must not hold a
+//! ledger. A commit waits for at most 2 ms, so few callers cannot ask for much: 64 by default, 1,024 for the most.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -21,8 +22,8 @@ mod sample;
 
 type Failure = Box<dyn Error>;
 
-/// Requests in flight.
-const CONCURRENT: usize = 64;
+/// Requests in flight, unless told otherwise.
+const CALLERS: usize = 64;
 const SEGMENT_BYTES: u64 = 64 << 20;
 /// Syncs of 4 KiB into written space.
 const PROBES: usize = 1_000;
@@ -41,6 +42,7 @@ fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let dir = arguments.next().ok_or("append_cost DIR [REQUESTS]")?;
     let requests: usize = arguments.next().map_or(Ok(1_000_000), |count| count.parse())?;
+    let callers: usize = arguments.next().map_or(Ok(CALLERS), |count| count.parse())?;
     let dir = Path::new(&dir);
     if dir.join("origin").exists() {
         return Err("DIR holds a ledger already".into());
@@ -48,7 +50,7 @@ fn main() -> Result<(), Failure> {
     std::fs::create_dir_all(dir)?;
     let (half, most) = disk(dir)?;
     println!("| disk, fdatasync of 4 KiB | p50 {} µs, p99 {} µs |\n|---|---|", half.as_micros(), most.as_micros());
-    append(dir, requests)?;
+    append(dir, requests, callers)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     for threads in [1, cores] {
         verify(dir, threads)?;
@@ -57,17 +59,20 @@ fn main() -> Result<(), Failure> {
 }
 
 /// Appends requests and prints what they cost.
-fn append(dir: &Path, requests: usize) -> Result<(), Failure> {
+fn append(dir: &Path, requests: usize, callers: usize) -> Result<(), Failure> {
     let mut options = Options::new(dir, "bench.example/ledger");
     options.segment_bytes = SEGMENT_BYTES;
     let (ledger, _) = Ledger::open(&options)?;
     let appender = ledger.appender(0).ok_or("the worker is taken")?;
     let (before, metrics, began) = (cpu_ns()?, ledger.metrics(), now());
-    serve(&appender, requests)?;
+    serve(&appender, requests, callers)?;
     let (took, after) = (began.elapsed(), cpu_ns()?);
     let (records, batches) = (ledger.metrics().records - metrics.records, ledger.metrics().batches - metrics.batches);
     let bytes = ledger.metrics().bytes - metrics.bytes;
-    println!("| durable records per second | {} |", u128::from(records) * 1_000 / took.as_millis().max(1));
+    println!(
+        "| durable records per second, {callers} callers | {} |",
+        u128::from(records) * 1_000 / took.as_millis().max(1)
+    );
     println!(
         "| records per commit, bytes per request | {}, {} |",
         records / batches.max(1),
@@ -84,15 +89,15 @@ fn append(dir: &Path, requests: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-fn serve(appender: &Appender, requests: usize) -> Result<(), Failure> {
+fn serve(appender: &Appender, requests: usize, callers: usize) -> Result<(), Failure> {
     let mut drive = pin!(appender.drive());
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);
-    let mut pending: Vec<Pending> = Vec::with_capacity(CONCURRENT);
+    let mut pending: Vec<Pending> = Vec::with_capacity(callers);
     let (mut done, mut failed) = (0, None);
-    appender.set_callers(u32::try_from(CONCURRENT)?);
+    appender.set_callers(u32::try_from(callers)?);
     while done < requests {
-        while pending.len() < CONCURRENT {
+        while pending.len() < callers {
             pending.push(appender.append(|key, out| access(key).encode_into(out))?);
         }
         let _running = drive.as_mut().poll(&mut context);
