@@ -45,6 +45,8 @@ pub(crate) struct Conn {
     bytes_heard: Cell<usize>,
     /// Reads left of the current turn.
     reads_left: Cell<u32>,
+    /// How long nothing is read from now on.
+    pause: Cell<Option<Duration>>,
     watch: RefCell<HeadWatch>,
     /// How the answer whose stream is being polled was left.
     pub(crate) turn: Cell<Turn>,
@@ -66,6 +68,7 @@ impl Conn {
             last_active: Cell::new(clock::now()),
             bytes_heard: Cell::new(0),
             reads_left: Cell::new(READS_PER_TURN),
+            pause: Cell::new(None),
             watch: RefCell::new(watch),
             turn: Cell::default(),
         }
@@ -97,6 +100,15 @@ impl Conn {
         let left = self.reads_left.get();
         self.reads_left.set(left.saturating_sub(1));
         left > 0
+    }
+
+    /// Reads nothing for so long, from the next read on.
+    pub(crate) fn pause(&self, time: Duration) {
+        self.pause.set(Some(time));
+    }
+
+    pub(crate) fn take_pause(&self) -> Option<Duration> {
+        self.pause.take()
     }
 
     pub(crate) fn heard(&self, bytes: &[u8]) {

@@ -26,6 +26,11 @@ pub(crate) const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);
 pub(crate) const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a stalled reader must take within [`Timeouts::write`] not to be cut off.
 pub(crate) const WRITE_BYTES_MIN: usize = 64 * 1024;
+/// Seconds after which an overloaded worker is worth another try.
+pub(crate) const OVERLOADED_RETRY_S: u32 = 1;
+/// Refusals of requests beyond what a worker can take. Each costs a good part of an answer: callers that do not wait
+/// as they are told would leave no time for those that are served.
+pub(crate) const OVERLOADED_PER_SECOND_MAX: u32 = 500;
 /// Reads, of some kilobytes each, after which a connection that always has more lets the others of its
 /// worker go on: whoever floods waits for the flood, nobody else.
 pub(crate) const READS_PER_TURN: u32 = 16;

@@ -13,15 +13,13 @@ use sluice_domain::{Code, Fact, Fault, Refusal};
 use crate::body;
 use crate::connection::Conn;
 use crate::edge::{self, Head};
+use crate::limits::OVERLOADED_RETRY_S;
 use crate::metrics::WorkerMetrics;
 use crate::outgoing::Outgoing;
 use crate::peer::Protocol;
 use crate::service::Service;
 use crate::share::Place;
 use crate::worker::Worker;
-
-/// Seconds after which an overloaded worker is worth another try.
-const OVERLOADED_RETRY_S: u32 = 1;
 
 /// A request that is being answered; ends when the answer's body is dropped.
 pub(crate) struct Flight {
@@ -71,6 +69,8 @@ pub(crate) fn answer<S: Service>(
                 // A busy worker keeps the connections of those it sends away: new handshakes would cost more.
                 if refusal.code != Code::ExchangeOverloaded || !is_passed_over(&conn, &head, unread).await {
                     conn.finish();
+                } else if conn.peer.protocol == Protocol::Http1 {
+                    conn.pause(worker.overloaded_pause());
                 }
                 service.refuse(&head, peer, refusal).await
             }

@@ -27,6 +27,7 @@ pub(crate) struct Wire<I> {
     head_max: Duration,
     write_max: Duration,
     head_timer: Option<Pin<Box<Sleep>>>,
+    pause: Option<Pin<Box<Sleep>>>,
     stall: Option<Stall>,
     linger: Option<Linger>,
 }
@@ -51,9 +52,25 @@ impl<I> Wire<I> {
             head_max: timeouts.head,
             write_max: timeouts.write,
             head_timer: None,
+            pause: None,
             stall: None,
             linger: None,
         }
+    }
+
+    /// Ready when the pause that the connection was given is over, or when it is to end: what was sent is answered then.
+    fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(time) = self.conn.take_pause() {
+            self.pause = Some(timer(time));
+        }
+        if self.conn.is_finishing() {
+            self.pause = None;
+        }
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+        }
+        Poll::Ready(())
     }
 
     fn poll_head_timer(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
@@ -100,6 +117,7 @@ fn timer(after: Duration) -> Pin<Box<Sleep>> {
 
 impl<I: AsyncRead + Unpin> AsyncRead for Wire<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_pause(cx));
         if !self.conn.may_read() {
             return poll_yield(cx);
         }

@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout_at};
 use crate::clock;
 use crate::connection::Conn;
 use crate::edge::EdgeRules;
-use crate::limits::ConnectionLimits;
+use crate::limits::{ConnectionLimits, OVERLOADED_PER_SECOND_MAX, OVERLOADED_RETRY_S};
 use crate::metrics::WorkerMetrics;
 use crate::service::{Phase, PhaseFlag, Service, WorkerContext};
 use crate::share::Places;
@@ -96,6 +96,14 @@ impl<S: Service> Worker<S> {
 
     pub(crate) fn is_draining(&self) -> bool {
         self.phase.get() == Phase::Draining
+    }
+
+    /// How long a connection that was sent away is not read again: as long as all connections of this worker together
+    /// are sent away [`OVERLOADED_PER_SECOND_MAX`] times a second at most, and no longer than they are told to wait.
+    pub(crate) fn overloaded_pause(&self) -> Duration {
+        let connections = u32::try_from(self.connections.get()).unwrap_or(u32::MAX);
+        let each = Duration::from_secs(1) / OVERLOADED_PER_SECOND_MAX;
+        each.saturating_mul(connections).min(Duration::from_secs(OVERLOADED_RETRY_S.into()))
     }
 
     /// Rules and limits now.
