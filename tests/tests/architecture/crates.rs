@@ -10,6 +10,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     // An auditor builds the ledger alone.
     ("sluice-ledger", &[]),
     ("sluice-certs", &[]),
+    ("sluice-store", &["sluice-domain"]),
     ("sluice-transport", &["sluice-domain"]),
     ("sluice-contract", &["sluice-domain"]),
     ("sluice-rest", &["sluice-contract", "sluice-domain", "sluice-transport"]),

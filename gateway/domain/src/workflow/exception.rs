@@ -89,6 +89,11 @@ impl Exception {
         Ok((next, warrant))
     }
 
+    /// Whether the authority has countersigned it.
+    pub fn is_countersigned(&self) -> bool {
+        self.countersigned.is_some()
+    }
+
     /// Id of its grant, which exists once it is countersigned.
     pub fn grant(&self) -> &GrantId {
         &self.proposal.grant
