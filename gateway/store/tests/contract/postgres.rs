@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use sluice_store::Target;
 
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 pub(crate) struct Server {
     child: Child,
@@ -38,21 +38,21 @@ impl Server {
         let mut server = run(&bin.join("postgres"));
         server.args(["-h", "127.0.0.1", "-c", "unix_socket_directories=", "-p", &port.to_string(), "-D"]).arg(&data);
         let log = File::create(folder.path().join("log")).unwrap();
-        let mut child = server.stdout(log.try_clone().unwrap()).stderr(log).spawn().expect("postgres runs");
-        let ready = bin.join("pg_isready");
+        let child = server.stdout(log.try_clone().unwrap()).stderr(log).spawn().expect("postgres runs");
+        let mut server = Self { child, port, bin, _folder: folder };
+        let ready = server.bin.join("pg_isready");
         let until = now() + START_TIMEOUT;
         while now() < until {
-            if child.try_wait().unwrap().is_some() {
+            if server.child.try_wait().unwrap().is_some() {
                 return None;
             }
             // Each question is a process of its own, which paces the loop.
             let asked =
                 Command::new(&ready).args(["-q", "-t", "1", "-h", "127.0.0.1", "-p", &port.to_string()]).status();
             if asked.is_ok_and(|status| status.success()) && TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
-                return Some(Self { child, port, bin, _folder: folder });
+                return Some(server);
             }
         }
-        let _ = child.kill();
         None
     }
 
