@@ -55,7 +55,7 @@ pub(crate) async fn send(
         }
         Some(Credentials::Hmac(signing)) => sign(signing, &mut own, request.body()),
         Some(Credentials::OAuth2(oauth2)) => {
-            return send_with_token(binding, oauth2, lines, (own, deadline, bytes_max)).await;
+            return Box::pin(send_with_token(binding, oauth2, lines, (own, deadline, bytes_max))).await;
         }
     }
     Ok(lines.instance.send(own.map(Full::new), deadline, bytes_max).await?)

@@ -35,7 +35,7 @@ numbers! {
         segment_bytes => segment_bytes: u64 = 67_108_864 in 1_048_576..=1_073_741_824, whole_pages;
         /// Under load, longest time from the beginning of one sync of the log to the next, microseconds; sooner with
         /// few callers. A lone caller never waits for it.
-        commit_window_us => commit_window: Duration = 2_000 in 0..=10_000, Duration::from_micros;
+        commit_window_us => commit_window: Duration = 4_000 in 0..=10_000, Duration::from_micros;
         /// Records waiting to be durable; above it `ledger.unavailable` instead of growth.
         backlog_max => backlog_max: usize = 8_192 in 16..=1_000_000, count;
         /// Time between signed checkpoints, milliseconds: a receipt waits at most two seconds for one.

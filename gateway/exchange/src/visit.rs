@@ -133,7 +133,7 @@ impl<'v> Visit<'v> {
     }
 
     /// Answers a request that passed the edge.
-    pub(crate) async fn answer(self, body: Incoming) -> Response<Reply> {
+    pub(crate) async fn answer(&self, body: Incoming) -> Response<Reply> {
         let matched = route::find(&self.head.method, self.head.uri.path());
         let template = matched.route.as_ref().map_or("", Route::template);
         if self.worker.shared.is_closing.load(Ordering::Relaxed) {

@@ -1,7 +1,7 @@
 //! What the ledger costs on this machine, as one table: requests of two records each are appended by one worker, many
 //! at once, and then verified. Beside it what the disk gives.
 //! `cargo run --profile bench -p sluice-ledger --example append_cost -- DIR [REQUESTS [CALLERS]]`; DIR must not hold a
-//! ledger. A commit waits for at most 2 ms, so few callers cannot ask for much: 64 by default, 1,024 for the most.
+//! ledger. A commit waits for at most 4 ms, so few callers cannot ask for much: 64 by default, 1,024 for the most.
 
 use std::collections::BTreeMap;
 use std::error::Error;

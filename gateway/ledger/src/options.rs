@@ -20,7 +20,7 @@ pub struct Options {
     /// Size of new segments: a multiple of 4,096, at least 256 KiB. Default 8 MiB.
     pub segment_bytes: u64,
     /// Under load the next commit begins at most this long after the last one began, sooner with few callers.
-    /// Default 2 ms, which a provider's answer hides; zero turns it off.
+    /// Default 4 ms, which a provider's answer hides; zero turns it off.
     pub commit_window: Duration,
     /// Interval of checkpoints while the log grows. Default 1 s.
     pub checkpoint_every: Duration,
@@ -40,7 +40,7 @@ impl Options {
             origin: origin.into(),
             node: 1,
             segment_bytes: 8 << 20,
-            commit_window: Duration::from_millis(2),
+            commit_window: Duration::from_millis(4),
             checkpoint_every: Duration::from_secs(1),
             heartbeat_every: Duration::from_mins(1),
             root: None,

@@ -24,8 +24,8 @@ pub(crate) const BATCH_SPAN_MAX: u64 = BATCH_BYTES_MAX + 4_096;
 /// With one or two callers a wait would only add latency.
 const LONE_CALLERS_MAX: u32 = 2;
 /// Under load a commit waits so much for each caller that is being served, up to the window: many callers share one
-/// sync, and few do not wait for many. A commit costs two or three requests' CPU, which thirty in work then share in
-/// two milliseconds.
+/// sync, and few do not wait for many. A commit costs two or three requests' CPU, which sixty in work then share in
+/// three milliseconds.
 const WINDOW_PER_CALLER: Duration = Duration::from_micros(50);
 /// How long a record that nobody waits for may wait for company.
 const TRAILING_DELAY: Duration = Duration::from_millis(2);

@@ -16,15 +16,26 @@ pub(super) enum Part {
     Record,
 }
 
-/// A member of a record: its name with quotes as it stands in the text (empty where it is escaped), and the
-/// node it leads to.
+/// A member of a record: its name with quotes and colon as they stand in the text (empty if they are written in any
+/// other way than without white space and escapes), and what it leads to.
 ///
 /// Records of one answer mostly have the same members in the same order, so the name that stood here in the
 /// first record is compared before it is scanned and the tree is asked.
 #[derive(Clone, Copy)]
 pub(super) struct Member<'a> {
-    quoted: &'a str,
-    node: Option<NodeIx>,
+    written: &'a str,
+    leads: Leads,
+}
+
+/// Where a member leads.
+#[derive(Clone, Copy)]
+enum Leads {
+    /// Nobody asks for it.
+    Nowhere,
+    /// To a value that is taken as it is.
+    Leaf(NodeIx),
+    /// To a value in which more is looked for.
+    Further(NodeIx),
 }
 
 impl<'a> Reading<'a, '_> {
@@ -45,12 +56,21 @@ impl<'a> Reading<'a, '_> {
         }
     }
 
+    fn is_array_of_records(&self, part: Part, ix: NodeIx) -> bool {
+        part == Part::Envelope && matches!(&self.layout.records, Records::Array { at, .. } if *at == ix)
+    }
+
+    /// Whether the value at a node is looked into.
+    fn is_open(&self, part: Part, ix: NodeIx) -> bool {
+        let is_record = part == Part::Record && ix == 0;
+        is_record || self.is_array_of_records(part, ix) || self.node(part, ix).is_some_and(|node| !node.is_leaf())
+    }
+
     /// Reads the value at one node.
     fn value(&mut self, part: Part, ix: NodeIx) -> Result<(), BadAnswer> {
-        let is_array_of_records =
-            part == Part::Envelope && matches!(&self.layout.records, Records::Array { at, .. } if *at == ix);
+        let is_array_of_records = self.is_array_of_records(part, ix);
         let Some(node) = self.node(part, ix) else { return Err(BadAnswer::NotJson) };
-        let is_open = is_array_of_records || !node.is_leaf() || (part == Part::Record && ix == 0);
+        let is_open = self.is_open(part, ix);
         match self.scan.peek() {
             Some(b'{') if is_open => {
                 self.mark(part, ix, Seen::Object);
@@ -76,14 +96,23 @@ impl<'a> Reading<'a, '_> {
         }
         for position in 0.. {
             let expected = if is_record { self.members.get(position).copied() } else { None };
-            let member = self.member(node, expected)?;
+            let member = match expected {
+                Some(member) if !member.written.is_empty() && self.scan.passes_text(member.written) => member,
+                _ => self.member(part, node)?,
+            };
             if is_record && self.members.len() == position && position < MEMBERS_MAX {
                 self.members.push(member);
             }
-            match member.node {
-                None => drop(self.scan.value()?),
-                Some(ix) if self.is_new(part, ix) => self.value(part, ix)?,
-                Some(_) => return Err(BadAnswer::DuplicateMember),
+            match member.leads {
+                Leads::Nowhere => drop(self.scan.value()?),
+                Leads::Leaf(ix) | Leads::Further(ix) if !self.is_new(part, ix) => {
+                    return Err(BadAnswer::DuplicateMember);
+                }
+                Leads::Leaf(ix) => {
+                    let raw = self.scan.value()?;
+                    self.mark(part, ix, Seen::Raw(raw));
+                }
+                Leads::Further(ix) => self.value(part, ix)?,
             }
             if !self.scan.passes(b',') {
                 break;
@@ -93,19 +122,22 @@ impl<'a> Reading<'a, '_> {
     }
 
     /// The name of the next member, looked up among the names of interest.
-    fn member(&mut self, node: &'a Node, expected: Option<Member<'a>>) -> Result<Member<'a>, BadAnswer> {
-        if let Some(member) = expected.filter(|member| !member.quoted.is_empty())
-            && self.scan.passes_text(member.quoted)
-        {
-            return if self.scan.passes(b':') { Ok(member) } else { Err(BadAnswer::NotJson) };
-        }
-        let Raw { json, is_escaped } = self.scan.name()?;
+    fn member(&mut self, part: Part, node: &'a Node) -> Result<Member<'a>, BadAnswer> {
+        let (Raw { json, is_escaped }, written) = self.scan.name()?;
         if is_escaped {
             let name: String = serde_json::from_str(json).map_err(|_| BadAnswer::NotJson)?;
-            return Ok(Member { quoted: "", node: node.child(&name) });
+            return Ok(Member { written: "", leads: self.leads(part, node.child(&name)) });
         }
         let name = json.get(1..json.len() - 1).unwrap_or_default();
-        Ok(Member { quoted: json, node: node.child(name) })
+        Ok(Member { written: written.unwrap_or_default(), leads: self.leads(part, node.child(name)) })
+    }
+
+    fn leads(&self, part: Part, child: Option<NodeIx>) -> Leads {
+        match child {
+            None => Leads::Nowhere,
+            Some(ix) if self.is_open(part, ix) => Leads::Further(ix),
+            Some(ix) => Leads::Leaf(ix),
+        }
     }
 
     fn elements(&mut self, part: Part, node: &'a Node) -> Result<(), BadAnswer> {

@@ -18,9 +18,10 @@ const HEADS_BYTES_MAX: usize = 32 * 1024;
 /// Follows the heads of the answer to one request.
 #[derive(Debug, Default)]
 pub(super) struct Heads {
-    raw: Vec<u8>,
-    /// Where the line begins whose end was not seen yet.
-    line_at: usize,
+    /// The line whose end has not come yet.
+    unfinished: Vec<u8>,
+    /// Bytes of the heads so far.
+    bytes: usize,
     head: Option<Head>,
     interim: u32,
     has_begun: bool,
@@ -39,9 +40,9 @@ struct Head {
 impl Heads {
     /// A request goes out: the next bytes begin an answer.
     pub(super) fn begin(&mut self) {
-        let mut raw = std::mem::take(&mut self.raw);
-        raw.clear();
-        *self = Self { raw, ..Self::default() };
+        let mut unfinished = std::mem::take(&mut self.unfinished);
+        unfinished.clear();
+        *self = Self { unfinished, ..Self::default() };
     }
 
     /// Whether any byte of an answer has come.
@@ -54,29 +55,42 @@ impl Heads {
         self.is_whole && !self.is_broken
     }
 
-    /// Bytes as they came; an error when no honest head is so long.
+    /// Bytes as they came; an error when no honest head is so long. What follows the head in the same bytes is not
+    /// looked at: an answer's first bytes mostly hold its whole body.
     fn observe(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.has_begun |= !bytes.is_empty();
-        if self.is_whole {
-            return Ok(());
-        }
-        self.raw.extend_from_slice(bytes);
-        let mut raw = std::mem::take(&mut self.raw);
-        while let Some(length) = raw.get(self.line_at..).and_then(|rest| memchr::memchr(b'\n', rest)) {
-            let line = raw.get(self.line_at..self.line_at + length).unwrap_or_default();
-            self.read(line.strip_suffix(b"\r").unwrap_or(line));
-            self.line_at += length + 1;
-            if self.is_whole {
-                raw.clear();
+        let mut rest = bytes;
+        while !self.is_whole {
+            let Some(length) = memchr::memchr(b'\n', rest) else {
+                self.unfinished.extend_from_slice(rest);
+                self.bytes += rest.len();
                 break;
-            }
+            };
+            let (line, next) = rest.split_at_checked(length + 1).unwrap_or((rest, &[]));
+            rest = next;
+            self.bytes += line.len();
+            self.read_line(line);
         }
-        self.raw = raw;
-        if self.interim > INTERIM_MAX || self.raw.len() > HEADS_BYTES_MAX {
+        if self.interim > INTERIM_MAX || (self.bytes > HEADS_BYTES_MAX && !self.is_whole) {
             self.is_broken = true;
             return Err(io::Error::other("an answer's head does not end"));
         }
         Ok(())
+    }
+
+    /// Reads a line with its end, of which a part may have come before.
+    fn read_line(&mut self, line: &[u8]) {
+        let mut before = std::mem::take(&mut self.unfinished);
+        let line = if before.is_empty() {
+            line
+        } else {
+            before.extend_from_slice(line);
+            &before
+        };
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        self.read(line.strip_suffix(b"\r").unwrap_or(line));
+        before.clear();
+        self.unfinished = before;
     }
 
     fn read(&mut self, line: &[u8]) {

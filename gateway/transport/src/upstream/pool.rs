@@ -103,7 +103,8 @@ impl Upstream {
             sent.set(false);
             self.counts.retries.add(1);
         }
-        let mut line = self.open().await.map_err(UpstreamFault::Unreachable)?;
+        // Boxed, like every rare way below: a future is as large as its largest branch, and is copied whole.
+        let mut line = Box::pin(self.open()).await.map_err(UpstreamFault::Unreachable)?;
         sent.set(true);
         match line.line.send(request).await {
             Ok(answer) => Ok((line, answer)),
