@@ -108,7 +108,15 @@ struct Told {
     confirmed: Option<Actor>,
     seconded: Option<Actor>,
     ordered: bool,
+    /// The authority has decided against the grant's suspension or revocation, and that was not carried out yet.
     grant_overruled: bool,
+}
+
+impl Told {
+    /// The review begins anew; what was decided about the grant stands.
+    fn anew(&self, proposed: (Actor, bool)) -> Self {
+        Self { proposed: Some(proposed), grant_overruled: self.grant_overruled, ..Self::default() }
+    }
 }
 
 struct Story<'c> {
@@ -143,7 +151,7 @@ impl Story<'_> {
             Approve | Narrow => {
                 let approval = if what == Narrow { leaving(&["XM"]) } else { Approval::default() };
                 let reviewed = application.approve(actor, approval, &offer, &occasion)?;
-                self.told = Told { proposed: Some((actor.clone(), false)), ..Told::default() };
+                self.told = self.told.anew((actor.clone(), false));
                 warrant = reviewed.warrant;
                 reviewed.application
             }
@@ -182,7 +190,7 @@ impl Story<'_> {
             Execute => {
                 let ordered = self.told.ordered;
                 let reviewed = application.execute(actor, &offer, &occasion)?;
-                self.told = Told { proposed: Some((actor.clone(), ordered)), ..Told::default() };
+                self.told = self.told.anew((actor.clone(), ordered));
                 warrant = reviewed.warrant;
                 reviewed.application
             }
@@ -220,6 +228,9 @@ impl Story<'_> {
                 assert_eq!(actor.party.as_str(), PROVIDER, "and the provider carries it out");
             }
             _ => {}
+        }
+        if what == ExecuteGrant {
+            self.told.grant_overruled = false;
         }
         assert!(next.scope().is_within(grant.scope()), "no step of a grant widens it");
         self.grant = Some(next);
