@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Event, History, Needed, Occasion, Operation, Refused, given};
+use super::{Actor, Event, History, Narrowing, Needed, Occasion, Operation, Refused, Scope, given};
 use crate::day::Day;
 use crate::deadline::{Clock, Measured};
 use crate::ids::PartyKey;
@@ -36,6 +36,20 @@ pub enum Outcome {
     Overrule,
     /// Something between.
     Amend,
+}
+
+impl Outcome {
+    /// What the provider is ordered to give, of what was asked for or granted; `None` if nothing.
+    ///
+    /// # Errors
+    /// When an amendment goes further than that.
+    pub(super) fn ordered(self, whole: &Scope, amended: &Narrowing) -> Result<Option<Scope>, Refused> {
+        match self {
+            Self::Uphold => Ok(None),
+            Self::Overrule => Ok(Some(whole.clone())),
+            Self::Amend => whole.narrowed(amended).map(Some),
+        }
+    }
 }
 
 /// The decision.

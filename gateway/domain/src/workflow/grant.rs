@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::application::{Application, Consent};
-use super::dispute::{Disagreement, Dispute, Outcome, Standing, Verdict, View};
+use super::dispute::{Disagreement, Dispute, Standing, Verdict, View};
 use super::scope::{Narrowing, Scope};
 use super::{Actor, Event, History, Needed, Occasion, Operation, Refused, given};
 use crate::day::Day;
@@ -322,11 +322,7 @@ impl IssuedGrant {
         amended: &Narrowing,
         occasion: &Occasion<'_>,
     ) -> Result<Self, Refused> {
-        let ordered = match verdict.outcome {
-            Outcome::Uphold => None,
-            Outcome::Overrule => Some(self.scope.clone()),
-            Outcome::Amend => Some(self.scope.narrowed(amended)?),
-        };
+        let ordered = verdict.outcome.ordered(&self.scope, amended)?;
         let next = self.with_dispute(Operation::DisputeDecide, |dispute| dispute.decide(actor, verdict, occasion))?;
         Ok(Self { ordered, ..next })
     }

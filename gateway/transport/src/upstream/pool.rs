@@ -103,7 +103,7 @@ impl Upstream {
             sent.set(false);
             self.counts.retries.add(1);
         }
-        // Boxed, like every rare way below: a future is as large as its largest branch, and is copied whole.
+        // Boxed: a future is as large as its largest branch and is copied whole, and this one is seldom gone.
         let mut line = Box::pin(self.open()).await.map_err(UpstreamFault::Unreachable)?;
         sent.set(true);
         match line.line.send(request).await {

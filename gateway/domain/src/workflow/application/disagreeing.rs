@@ -2,7 +2,7 @@
 
 use super::{Application, Proposal, Reviewed, Stage};
 use crate::day::Day;
-use crate::workflow::dispute::{Disagreement, Dispute, Outcome, Standing, Verdict, View};
+use crate::workflow::dispute::{Disagreement, Dispute, Standing, Verdict, View};
 use crate::workflow::scope::{Narrowing, Offer};
 use crate::workflow::{Actor, Occasion, Operation, Refused};
 
@@ -67,11 +67,7 @@ impl Application {
         amended: &Narrowing,
         occasion: &Occasion<'_>,
     ) -> Result<Self, Refused> {
-        let ordered = match verdict.outcome {
-            Outcome::Uphold => None,
-            Outcome::Overrule => Some(self.request.scope.clone()),
-            Outcome::Amend => Some(self.request.scope.narrowed(amended)?),
-        };
+        let ordered = verdict.outcome.ordered(&self.request.scope, amended)?;
         let mut next =
             self.with_dispute(Operation::DisputeDecide, |dispute| dispute.decide(actor, verdict, occasion))?;
         next.ordered = ordered;
